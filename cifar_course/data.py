@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['CLASS_NAMES', 'FOLDER', 'BATCH_FILES', 'N_PER_FILE', 'ARCHIVE', 'ARCHIVE_MD5', 'ARCHIVE_BYTES', 'MIRRORS',
            'DataError', 'Dataset', 'safe_unpickle', 'read_batch', 'read_folder', 'data_roots', 'find_cifar10',
-           'extract_archive', 'download_cifar10', 'load_cifar10']
+           'extract_archive', 'download_cifar10', 'verify_archive', 'load_cifar10']
 
 # %% ../nbs/lib/data.ipynb #b0f821ff
 import hashlib
@@ -31,7 +31,7 @@ from tqdm.auto import tqdm
 # %% ../nbs/lib/data.ipynb #be219602
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-class DataError(RuntimeError):
+class DataError(ValueError):
     "Data that cannot be used. The message says which file, what came, and what to do."
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def download_cifar10(root: str | Path | None = None, mirrors=None, md5: str = AR
     own = os.environ.get("CIFAR_COURSE_MIRRORS", "").split()
     for url in mirrors or (*own, *MIRRORS):
         try: archive = pooch.retrieve(url, f"md5:{md5}", ARCHIVE, root, downloader=stream)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, DataError, ValueError) as e:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as e:
             failures.append(f"  {url}: {e}")
             continue
         folder = extract_archive(archive, root)
@@ -180,6 +180,13 @@ def download_cifar10(root: str | Path | None = None, mirrors=None, md5: str = AR
         return folder
     raise DataError("CIFAR-10 could not be downloaded.\n" + "\n".join(failures) +
                     f"\nTry again later, or fetch {ARCHIVE} elsewhere and run `cifar-course data --archive FILE`.")
+
+def verify_archive(path: str | Path, md5: str = ARCHIVE_MD5) -> Path:
+    "The path itself if its file has the official checksum; else a `DataError`."
+    try: found = pooch.file_hash(str(path), alg="md5")
+    except OSError as e: raise DataError(f"{path} cannot be read ({e.strerror})") from e
+    if found == md5: return Path(path)
+    raise DataError(f"{path} has the MD5 {found}, the official archive {md5}: fetch {ARCHIVE} again")
 
 # %% ../nbs/lib/data.ipynb #fd53a6df
 def load_cifar10(root: str | Path | None = None, download: bool = True, progress: bool = True) -> Dataset:

@@ -130,6 +130,7 @@ class Batches:
         if batch_size < 1: raise ValueError(f"batch_size is {batch_size}: choose at least 1")
         self.images, self.labels, self.batch_size, self.shuffle = check_images(images), labels, batch_size, shuffle
         self.transform, self.generator, self.drop_last = transform, generator, drop_last
+        if not len(self): raise ValueError(f"{len(labels)} pictures do not fill a batch of {batch_size}: choose a smaller batch_size")
 
     def __len__(self) -> int:
         "Number of batches in a pass."

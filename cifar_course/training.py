@@ -148,7 +148,7 @@ class Schedule(Callback):
     def load_state_dict(self, state): self.state = state
 
 # %% ../nbs/06_training.ipynb #1c1b2e9e
-class TrainingDiverged(RuntimeError):
+class TrainingDiverged(FloatingPointError):
     "The loss became infinite or nan."
 
 class StopWhenDiverged(Callback):
@@ -175,18 +175,23 @@ class Checkpoint(Callback):
     def __init__(self, path: str | Path, **extra): self.path, self.extra = Path(path), extra
     def after_epoch(self, learner): save_checkpoint(self.path, learner, **self.extra)
 
+def _stateful(learner: Learner) -> list[Callback]:
+    "The callbacks that have something to remember."
+    return [callback for callback in learner.callbacks if type(callback).state_dict is not Callback.state_dict]
+
 def save_checkpoint(path: str | Path, learner: Learner, **extra) -> None:
     "Write all that `load_checkpoint` needs to go on to the same bits."
     state = {"model": learner.model.state_dict(), "optimizer": learner.optimizer.state_dict(), "epoch": learner.epoch, "stop": learner.stop,
-             "callbacks": [callback.state_dict() for callback in learner.callbacks],
+             "callbacks": [(type(callback).__name__, callback.state_dict()) for callback in _stateful(learner)],
              "random": random_state(getattr(learner.train_batches, "generator", None)), **extra}
     with atomic_path(path) as temporary: torch.save(state, temporary)
 
 def load_checkpoint(learner: Learner, state: dict) -> None:
     "Put a state read by `torch.load(path, weights_only=True)` into a learner made as the saved one was."
-    if len(state["callbacks"]) != len(learner.callbacks): raise ValueError(f"the checkpoint has {len(state['callbacks'])} callbacks, this learner {len(learner.callbacks)}")
+    saved, ours = [name for name, _ in state["callbacks"]], [type(callback).__name__ for callback in _stateful(learner)]
+    if saved != ours: raise ValueError(f"the checkpoint has the callbacks {saved}, this learner {ours}: make it as the saved one was made")
     learner.model.load_state_dict(state["model"])
     learner.optimizer.load_state_dict(state["optimizer"])
     learner.epoch, learner.stop = state["epoch"], state["stop"]
-    for callback, saved in zip(learner.callbacks, state["callbacks"]): callback.load_state_dict(saved)
+    for callback, (_, remembered) in zip(_stateful(learner), state["callbacks"]): callback.load_state_dict(remembered)
     set_random_state(state["random"], getattr(learner.train_batches, "generator", None))
