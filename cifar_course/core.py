@@ -81,8 +81,6 @@ def in_test() -> bool:
     return bool(os.environ.get("IN_TEST"))
 
 def setup_notebook(seed: int = 0) -> None:
-    "First cell of every chapter: a seed, legible figures and, under test, one thread."
-    import seaborn                                       # here, so that importing the package stays quick
+    "First cell of every chapter: a seed and, under test, one thread."
     if in_test(): torch.set_num_threads(1)
     set_seed(seed)
-    seaborn.set_theme(style="whitegrid", palette="colorblind", rc={"figure.dpi": 96, "figure.constrained_layout.use": True})

@@ -18,7 +18,9 @@ COLOURS = dict(zip(("train", "validation", "test", "right", "wrong"), sns.color_
 CHANCE = 1 / 10                                          # accuracy of guessing, ten equal classes
 
 def _axes(ax: Axes | None, width: float, height: float) -> Axes:
-    return ax if ax is not None else plt.figure(figsize=(width, height), layout="constrained").add_subplot()
+    "`ax` itself, or a new one of that size in inches, in the course's style whoever asks."
+    if ax is not None: return ax
+    with sns.axes_style("whitegrid"): return plt.figure(figsize=(width, height), layout="constrained").add_subplot()
 
 # %% ../nbs/lib/plot.ipynb #38ec3e43
 def tile(images, n_columns: int) -> np.ndarray:
@@ -36,7 +38,7 @@ def plot_images(images, titles=None, n_columns: int = 10, ax: Axes | None = None
     if len(images) == 0: raise ValueError("no pictures to plot")
     n_columns, h, w = min(n_columns, len(images)), images.shape[2] + 2, images.shape[3] + 2
     n_rows = -(-len(images) // n_columns)
-    ax = _axes(ax, n_columns * 1.05, n_rows * (1.25 if titles is not None else 1.05))
+    ax = _axes(ax, n_columns * 1.05, n_rows * (1.4 if titles is not None else 1.05))
     gap = 10 if titles is not None else 0                # room for a line of text above each row
     mosaic = tile(images, n_columns).reshape(n_rows, h, -1, 3)
     mosaic = np.pad(mosaic, ((0, 0), (gap, 0), (0, 0), (0, 0)), constant_values=255)
@@ -80,5 +82,6 @@ def plot_class_bars(values: dict[str, list[float]], class_names=CLASS_NAMES, xla
         ax.barh(at + (i - (len(values) - 1) / 2) * height, numbers, height, label=name, color=COLOURS.get(name, sns.color_palette("colorblind")[i]))
     ax.set(xlabel=xlabel, yticks=at, yticklabels=class_names)
     ax.invert_yaxis()
-    ax.legend(loc="lower right", fontsize=8)
+    ax.grid(False, axis="y")
+    if len(values) > 1: ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
     return ax

@@ -7,6 +7,7 @@ __all__ = ['SPLITS', 'check_images', 'scale', 'channel_statistics', 'standardise
            'affine_matrices', 'warp', 'crop', 'cut_out', 'augment', 'Batches', 'Preprocess']
 
 # %% ../nbs/01_preprocessing.ipynb #a4607f9c
+import functools
 import math
 from collections.abc import Callable, Iterator
 
@@ -38,9 +39,9 @@ def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
     return mean.float(), (share @ values**2 - mean**2).clamp(min=1e-12).sqrt().float()
 
 def standardise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    "Bytes or their float copies (n, 3, 32, 32) to (x / 255 - mean) / std, in one pass."
+    "Bytes or their float copies (n, 3, 32, 32) to (x / 255 - mean) / std, in one pass; mean and std are (3,)."
     factor, offset = 1 / (255 * std), -mean / std
-    return torch.addcmul(offset.view(3, 1, 1), images.float(), factor.view(3, 1, 1))
+    return torch.addcmul(offset.view(3, 1, 1), check_images(images).float(), factor.view(3, 1, 1))
 
 # %% ../nbs/01_preprocessing.ipynb #176e4429
 def one_hot(labels: Tensor, n_classes: int = 10) -> Tensor:
@@ -83,9 +84,16 @@ def affine_matrices(flip: Tensor, angle: Tensor, dx: Tensor, dy: Tensor) -> Tens
     rows = [side * cos, side * sin, -side * (cos * dx + sin * dy), -sin, cos, sin * dx - cos * dy]
     return torch.stack(rows, 1).view(-1, 2, 3)
 
+@functools.cache
+def _pixel_centres(h: int, w: int, device: torch.device) -> Tensor:
+    "(x, y, 1) of every pixel of the result, (h * w, 3)."
+    y, x = torch.meshgrid((torch.arange(h) + .5) * 2 / h - 1, (torch.arange(w) + .5) * 2 / w - 1, indexing="ij")
+    return torch.stack([x, y, torch.ones(h, w)], 2).view(-1, 3).to(device)
+
 def warp(images: Tensor, matrices: Tensor, fill: str = "border") -> Tensor:
     "Float pictures (n, 3, h, w) looked up where `matrices` (n, 2, 3) say, bilinear; `fill` outside: border, zeros or reflection."
-    grid = F.affine_grid(matrices, images.shape, align_corners=False)
+    n, _, h, w = images.shape
+    grid = (_pixel_centres(h, w, images.device) @ matrices.transpose(1, 2)).view(n, h, w, 2)      # F.affine_grid's numbers, sooner
     return F.grid_sample(images, grid, mode="bilinear", padding_mode=fill, align_corners=False)
 
 # %% ../nbs/01_preprocessing.ipynb #73da6f08
@@ -140,8 +148,9 @@ class Batches:
         n, size = len(self.labels), self.batch_size
         order = torch.randperm(n, generator=self.generator).to(self.labels.device) if self.shuffle else None
         for start in range(0, len(self) * size, size):
-            where = slice(start, start + size) if order is None else order[start:start + size]
-            yield self.transform(self.images[where]), self.labels[where]
+            if order is None: images, labels = self.images[start:start + size], self.labels[start:start + size]
+            else: images, labels = (t.index_select(0, order[start:start + size]) for t in (self.images, self.labels))
+            yield self.transform(images), labels
 
 # %% ../nbs/01_preprocessing.ipynb #2f992b36
 class Preprocess:
@@ -151,4 +160,4 @@ class Preprocess:
 
     def __call__(self, images: Tensor) -> Tensor:
         if self.settings: images = augment(images, **self.settings, generator=self.generator)
-        return standardise(check_images(images), self.mean.to(images.device), self.std.to(images.device))
+        return standardise(images, self.mean.to(images.device), self.std.to(images.device))

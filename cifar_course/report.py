@@ -37,7 +37,7 @@ def diagnose(history: list[dict], metrics: dict) -> list[tuple[str, str]]:
     if metrics["train"]["loss"] > 2.303: findings.append(("diverged", f"the training loss is {metrics['train']['loss']:.3f}, above the 2.303 of guessing"))
     if train - held_out > GAP or last > RISE * lowest:
         findings.append(("overfits", f"{train:.1%} of the training pictures are right, {held_out:.1%} of the validation pictures; "
-                         f"the validation loss ended at {last:.3f}, its lowest was {lowest:.3f} in epoch {losses.index(lowest) + 1}"))
+                         f"the validation loss, as trained with, ended at {last:.3f}; its lowest was {lowest:.3f} in epoch {losses.index(lowest) + 1}"))
     if train < POOR: findings.append(("underfits", f"only {train:.1%} of the training pictures are right (validation: {held_out:.1%})"))
     before = min(losses[:-tail], default=losses[0])
     if len(losses) > 2 and before - lowest > FALL * before:
@@ -74,8 +74,9 @@ def data_figures(recipe: Recipe, data: Dataset) -> list[dict]:
     counts, names = data.train_labels.bincount(minlength=10).tolist(), data.class_names
     first = [int((data.train_labels == c).nonzero()[0, 0]) for c in range(10)]
     images = data.train_images[first]
-    figures = [embed(plot_class_bars({"train": counts}, names, "training pictures"), f"Bars: every class has {min(counts)} to {max(counts)} training pictures.",
-                     f"Class balance: from {min(counts):,} to {max(counts):,} training pictures per class."),
+    balance = f"{min(counts):,}" if len(set(counts)) == 1 else f"{min(counts):,} to {max(counts):,}"
+    figures = [embed(plot_class_bars({"train": counts}, names, "training pictures"), f"Bars of equal scale: {balance} training pictures in each class.",
+                     f"Class balance: {balance} training pictures in each class, before the split."),
                embed(plot_images(images, names, 5), "One picture of each class: " + ", ".join(names), f"The first picture of each class ({data.name}).", "png")]
     if recipe.augmentation:
         variants = torch.cat([augment(images, **recipe.augmentation, generator=torch.Generator().manual_seed(i)) for i in range(2)]).to(torch.uint8)
@@ -87,7 +88,7 @@ def curve_figures(history: list[dict]) -> list[dict]:
     "Loss, accuracy and learning rate over the epochs."
     def trend(key): return f"from {history[0][key]:.3g} in epoch 1 to {history[-1][key]:.3g} in epoch {len(history)}"
     return [embed(plot_history(history, "loss"), f"Training loss {trend('train_loss')}, validation loss {trend('validation_loss')}.",
-                  "Loss. The training curve is measured while weights change, on augmented pictures and with dropout: it may lie above the other."),
+                  "The loss that was trained with. The training curve is measured while the weights change, on augmented pictures and with dropout: it may lie above the other."),
             embed(plot_history(history, "accuracy"), f"Training accuracy {trend('train_accuracy')}, validation accuracy {trend('validation_accuracy')}.",
                   "Accuracy. The dotted line is guessing."),
             embed(plot_history(history, "lr"), f"Learning rate {trend('lr')}.", "Learning rate at the start of each epoch.")]
@@ -125,7 +126,7 @@ h1 { line-height: 1.2 } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc }
 table { border-collapse: collapse; display: block; overflow-x: auto; max-width: 100% } th, td { padding: .25rem .75rem .25rem 0; text-align: left; border-bottom: 1px solid #eee }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums } code { background: #f3f3f3; padding: .1rem .3rem; overflow-wrap: anywhere }
 figure { margin: 1rem 0 } img { max-width: 100%; height: auto } figcaption { color: #444; font-size: .9rem }
-.row { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: 0 1.5rem; align-items: end }
+.row { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 0 1.5rem; align-items: end }
 .note { background: #fff6dd; padding: .5rem .8rem } .verdict { font-weight: 600 }
 </style></head><body>
 {% macro show(figures) %}<div class="row">{% for f in figures %}<figure><img src="{{ f.src }}" alt="{{ f.alt }}"><figcaption>{{ f.caption }}</figcaption></figure>{% endfor %}</div>{% endmacro %}
