@@ -16,6 +16,7 @@ import jinja2
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes
+from torch import nn
 
 from .core import atomic_path
 from .data import DataError, Dataset
@@ -50,7 +51,7 @@ def layer_table(recipe: Recipe) -> list[tuple[str, str, int]]:
     model, x, rows = new_model(recipe).eval(), torch.zeros(1, 3, 32, 32), []
     for layer in model:
         x = layer(x)
-        rows.append((str(layer), " × ".join(map(str, x.shape[1:])), sum(p.numel() for p in layer.parameters())))
+        rows.append((type(layer).__name__ + (f" {layer.p:g}" if isinstance(layer, nn.Dropout) else ""), " × ".join(map(str, x.shape[1:])), sum(p.numel() for p in layer.parameters())))
     return rows
 
 def reproduce_command(recipe: Recipe, metrics: dict) -> str:
@@ -75,12 +76,12 @@ def data_figures(recipe: Recipe, data: Dataset) -> list[dict]:
     first = [int((data.train_labels == c).nonzero()[0, 0]) for c in range(10)]
     images = data.train_images[first]
     balance = f"{min(counts):,}" if len(set(counts)) == 1 else f"{min(counts):,} to {max(counts):,}"
-    figures = [embed(plot_class_bars({"train": counts}, names, "training pictures"), f"Bars of equal scale: {balance} training pictures in each class.",
+    figures = [embed(plot_class_bars({"train": counts}, names, "training pictures"), f"Bars: {balance} training pictures in each class.",
                      f"Class balance: {balance} training pictures in each class, before the split."),
                embed(plot_images(images, names, 5), "One picture of each class: " + ", ".join(names), f"The first picture of each class ({data.name}).", "png")]
     if recipe.augmentation:
         variants = torch.cat([augment(images, **recipe.augmentation, generator=torch.Generator().manual_seed(i)) for i in range(2)]).to(torch.uint8)
-        shown = ", ".join(f"{name} {value}" for name, value in recipe.augmentation.items() if value)
+        shown = ", ".join(name if value is True else f"{name} {value}" for name, value in recipe.augmentation.items() if value)
         figures.append(embed(plot_images(variants, [*names, *names], 5), "The same pictures, each augmented twice.", f"The same, augmented twice: {shown}.", "png"))
     return figures
 
@@ -124,9 +125,9 @@ _PAGE = """<!doctype html>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; color: #1a1a1a; background: #fff }
 h1 { line-height: 1.2 } h2 { margin-top: 2.5rem; border-bottom: 1px solid #ccc }
 table { border-collapse: collapse; display: block; overflow-x: auto; max-width: 100% } th, td { padding: .25rem .75rem .25rem 0; text-align: left; border-bottom: 1px solid #eee }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums } code { background: #f3f3f3; padding: .1rem .3rem; overflow-wrap: anywhere }
+td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums } code { background: #f3f3f3; padding: .1rem .3rem; overflow-wrap: anywhere }
 figure { margin: 1rem 0 } img { max-width: 100%; height: auto } figcaption { color: #444; font-size: .9rem }
-.row { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 0 1.5rem; align-items: end }
+.row { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 26rem), 1fr)); gap: 0 1.5rem; align-items: start }
 .note { background: #fff6dd; padding: .5rem .8rem } .verdict { font-weight: 600 }
 </style></head><body>
 {% macro show(figures) %}<div class="row">{% for f in figures %}<figure><img src="{{ f.src }}" alt="{{ f.alt }}"><figcaption>{{ f.caption }}</figcaption></figure>{% endfor %}</div>{% endmacro %}
