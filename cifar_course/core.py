@@ -49,7 +49,7 @@ def has_bfloat16(device: torch.device | str = "cpu") -> bool:
     device = torch.device(device)
     if device.type == "cuda": return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type != "cpu": return False
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()          # PyTorch before 2.11 does not say
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()          # older PyTorch does not say: then float32 it is
     return any(on and name in ("avx512_bf16", "amx_bf16", "bf16") for name, on in capabilities.items())
 
 # %% ../nbs/lib/core.ipynb #25f90748
@@ -58,7 +58,7 @@ def environment(device: torch.device | str = "cpu") -> dict[str, str]:
     device = torch.device(device)
     hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type}, {platform.machine()}"
     return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
-            "system": platform.system(), "device": hardware, "threads": str(torch.get_num_threads())}
+            "system": platform.system(), "device": hardware, "threads": str(torch.get_num_threads()), "bfloat16": str(has_bfloat16(device))}
 
 # %% ../nbs/lib/core.ipynb #542c8f9b
 @contextmanager

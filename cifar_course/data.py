@@ -18,7 +18,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -122,24 +122,25 @@ def extract_archive(archive: str | Path, root: str | Path) -> Path:
     if (root / FOLDER).exists(): raise DataError(f"{root / FOLDER} is there already: delete it to unpack {archive.name} again")
     temporary = Path(tempfile.mkdtemp(dir=root, prefix=".unpacking-"))
     try:
-        with tarfile.open(archive) as tar:
-            for member in tar: _extract_member(tar, member, temporary, archive)
+        (temporary / FOLDER).mkdir()
+        with tarfile.open(archive, "r:gz") as tar:
+            for member in tar: _extract_member(tar, member, temporary)
         for file in BATCH_FILES: read_batch(temporary / FOLDER / file)
         os.replace(temporary / FOLDER, root / FOLDER)
-    except (tarfile.TarError, EOFError, OSError, DataError) as e:
-        raise DataError(f"{archive} cannot be unpacked ({e}): delete it and download it again") from e
+    except Exception as e:                               # gzip, tar and pickle each have errors of their own
+        reason = str(e).replace(f"{temporary}{os.sep}", "").removesuffix(f": {_ADVICE}")
+        raise DataError(f"{archive} cannot be unpacked ({reason}): delete it and download it again") from e
     finally: shutil.rmtree(temporary, ignore_errors=True)
     return root / FOLDER
 
-def _extract_member(tar: tarfile.TarFile, member: tarfile.TarInfo, temporary: Path, archive: Path) -> None:
-    "Write one plain file of the archive's one folder; anything else is refused."
-    path = PurePosixPath(member.name)
-    if member.isdir() and path.parts == (FOLDER,): return
-    if not member.isfile() or len(path.parts) != 2 or path.parts[0] != FOLDER or path.parts[1] == "..":
-        raise DataError(f"it holds {member.name!r}, which is no plain file in {FOLDER}/")
+def _extract_member(tar: tarfile.TarFile, member: tarfile.TarInfo, temporary: Path) -> None:
+    "Write one of the official files; anything else is refused."
+    if member.isdir() and member.name == FOLDER: return
+    if not member.isfile() or member.name not in {f"{FOLDER}/{file}" for file in (*BATCH_FILES, "batches.meta", "readme.html")}:
+        raise DataError(f"it holds {member.name!r}, which is none of CIFAR-10's files")
     if member.size > _MAX_BYTES: raise DataError(f"its {member.name!r} has {member.size:,} bytes")
-    (temporary / FOLDER).mkdir(exist_ok=True)
-    with tar.extractfile(member) as source, open(temporary / path, "wb") as target: shutil.copyfileobj(source, target)
+    path = temporary / member.name
+    with tar.extractfile(member) as source, open(path, "xb") as target: shutil.copyfileobj(source, target)
 
 # %% ../nbs/lib/data.ipynb #97f9a8f0
 ARCHIVE, ARCHIVE_MD5, ARCHIVE_BYTES = "cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a", 170_498_071

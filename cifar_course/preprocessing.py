@@ -94,6 +94,9 @@ def warp(images: Tensor, matrices: Tensor, fill: str = "border") -> Tensor:
     "Float pictures (n, 3, h, w) looked up where `matrices` (n, 2, 3) say, bilinear; `fill` outside: border, zeros or reflection."
     n, _, h, w = images.shape
     grid = (_pixel_centres(h, w, images.device) @ matrices.transpose(1, 2)).view(n, h, w, 2)      # F.affine_grid's numbers, sooner
+    if fill == "border":                                 # Apple's MPS has no such mode: look no further out than the last pixels' centres
+        limit = grid.new_tensor([1 - 1 / w, 1 - 1 / h])
+        grid, fill = grid.clamp(-limit, limit), "zeros"
     return F.grid_sample(images, grid, mode="bilinear", padding_mode=fill, align_corners=False)
 
 # %% ../nbs/01_preprocessing.ipynb #73da6f08

@@ -23,7 +23,7 @@ from .data import DataError, Dataset
 from .evaluation import class_scores, top_confusions
 from .plot import plot_class_bars, plot_confusion, plot_history, plot_images
 from .preprocessing import augment
-from .recipes import RECIPES, Recipe, flatten_recipe, limit_epochs, recipe_from_dict
+from .recipes import RECIPES, REPORTED, Recipe, flatten_recipe, limit_epochs, recipe_from_dict
 from .runs import new_model, read_history
 
 # %% ../nbs/10_report.ipynb #d085ec54
@@ -31,11 +31,11 @@ GAP, POOR, RISE, FALL = .10, .60, 1.05, .02              # accuracy, accuracy, r
 
 def diagnose(history: list[dict], metrics: dict) -> list[tuple[str, str]]:
     "Findings as (verdict, the numbers it rests on); thresholds: `GAP`, `POOR`, `RISE`, `FALL`."
-    if not metrics["finished"] and metrics["stopped"].startswith("the loss became"): return [("diverged", metrics["stopped"])]
+    if not metrics["finished"] and metrics["stopped"].startswith(("the loss became", "the validation loss became")): return [("diverged", metrics["stopped"])]
     losses, findings = [row["validation_loss"] for row in history], []
     train, held_out = metrics["train"]["accuracy"], metrics["validation"]["accuracy"]
     lowest, last, tail = min(losses), losses[-1], max(1, len(losses) // 5)
-    if metrics["train"]["loss"] > 2.303: findings.append(("diverged", f"the training loss is {metrics['train']['loss']:.3f}, above the 2.303 of guessing"))
+    if metrics["train"]["loss"] > 2.303 and last > losses[0]: findings.append(("diverged", f"the training loss is {metrics['train']['loss']:.3f}, above the 2.303 of guessing, and the validation loss rose from {losses[0]:.3f} to {last:.3f}"))
     if train - held_out > GAP or last > RISE * lowest:
         findings.append(("overfits", f"{train:.1%} of the training pictures are right, {held_out:.1%} of the validation pictures; "
                          f"the validation loss, as trained with, ended at {last:.3f}; its lowest was {lowest:.3f} in epoch {losses.index(lowest) + 1}"))
@@ -106,8 +106,7 @@ def class_figures(metrics: dict, data: Dataset) -> list[dict]:
 
 def prediction_figures(metrics: dict, data: Dataset) -> list[dict]:
     "The surest right and the surest wrong predictions with their confidence."
-    part = "train" if metrics["judged_on"] == "validation" else "test"
-    if part != "test": return []                         # an unfinished run has not looked at the test set
+    if metrics["judged_on"] != "test": return []         # an unfinished run has not looked at the test set
     figures = []
     for kind, examples in metrics["examples"].items():
         if not examples: continue
@@ -141,6 +140,7 @@ figure { margin: 1rem 0 } img { max-width: 100%; height: auto } figcaption { col
 {% for part in ("train", "validation", "test") if metrics[part] %}<tr><td>{{ part }}</td><td class="n">{{ "%.4f"|format(metrics[part].loss) }}</td>
 {%- for name in names[1:] %}<td class="n">{{ "%.2f"|format(100 * metrics[part][name]) }} %</td>{% endfor %}</tr>{% endfor %}</table>
 <p>Loss is the cross-entropy in nats; precision, recall and F1 are means over the classes. All without augmentation and dropout.
+{% if reported %}The student's report gave a {{ reported[0] }} accuracy of {{ "%.2f"|format(100 * reported[1]) }} %.{% endif %}
 {% if recipe.validation == "test" %}The test set served as validation set too, as in the report that this recipe rebuilds.{% endif %}</p>
 <h2>Diagnosis</h2>
 <ul>{% for verdict, numbers in findings %}<li><span class="verdict">{{ verdict }}</span>: {{ numbers }}.</li>{% endfor %}</ul>
@@ -172,6 +172,7 @@ def write_report(folder: str | Path, data: Dataset) -> Path:
     page = jinja2.Environment(autoescape=True).from_string(_PAGE).render(
         recipe=recipe, metrics=metrics, names=("loss", "accuracy", "precision", "recall", "f1"), findings=diagnose(history, metrics), layers=layer_table(recipe),
         settings=flatten_recipe(recipe), command=reproduce_command(recipe, metrics), data_figures=data_figures(recipe, data), curves=curve_figures(history),
-        classes=class_figures(metrics, data), predictions=prediction_figures(metrics, data))
+        classes=class_figures(metrics, data), predictions=prediction_figures(metrics, data),
+        reported=REPORTED.get(recipe.name) if metrics["source"] == "cifar10" else None)
     with atomic_path(folder / "report.html") as temporary: temporary.write_text(page, encoding="utf-8")
     return folder / "report.html"

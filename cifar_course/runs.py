@@ -8,9 +8,9 @@ __all__ = ['mse_of_softmax', 'new_loss', 'new_optimizer', 'new_schedule', 'Workb
            'read_picture']
 
 # %% ../nbs/lib/runs.ipynb #103cf77a
+import contextlib
 import csv
 import json
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -124,40 +124,39 @@ def write_results(folder: Path, recipe: Recipe, bench: Workbench, history: Histo
         "confidence": judged.mean_confidence(), "examples": _examples(judged), "environment": environment(bench.test.labels.device)})
 
 # %% ../nbs/lib/runs.ipynb #1a22ff51
-def _new_learner(recipe: Recipe, phase: Phase, bench: Workbench, history: History, best: KeepBest, progress: bool, checkpoint: Checkpoint) -> Learner:
-    "The learner of one phase. Its list of callbacks is the same on resuming, as `load_checkpoint` wants it."
+def _new_learner(recipe: Recipe, i: int, bench: Workbench, folder: Path, shared: list[Callback], about: dict) -> Learner:
+    "The learner of phase `i`: `shared` callbacks first, then the recipe's and a checkpoint that knows the phase."
+    phase = recipe.phases[i]
     patience = [EarlyStopping(recipe.early_stopping)] if recipe.early_stopping else []
-    callbacks = [StopWhenDiverged(), history, best, *new_schedule(phase, len(bench.training)), *patience, checkpoint, *([Progress()] if progress else [])]
-    device = bench.test.labels.device
-    return Learner(bench.model, bench.training, bench.validation, new_loss(phase), new_optimizer(phase, bench.model), callbacks,
-                   bfloat16=recipe.bfloat16 and has_bfloat16(device))
+    saver = Checkpoint(folder / "checkpoint.pt", phase=i, recipe=asdict(recipe), **about)
+    return Learner(bench.model, bench.training, bench.validation, new_loss(phase), new_optimizer(phase, bench.model),
+                   [StopWhenDiverged(), *shared, *new_schedule(phase, len(bench.training)), *patience, saver],
+                   bfloat16=recipe.bfloat16 and has_bfloat16(bench.test.labels.device))
 
 def train_run(recipe: Recipe, data: Dataset, folder: str | Path, seed: int = 0, source: str = "standin", checkpoint: dict | None = None,
               progress: bool = True, device: torch.device | str | None = None, callbacks: tuple[Callback, ...] = ()) -> Path:
     """Train `recipe` on `data` and write the run's folder. An interrupt, or a loss that diverges, still writes what was measured, then is raised again.
 
     `source` (standin or cifar10) and a `checkpoint` read by `read_checkpoint` make the run resumable; `callbacks` join our own."""
-    folder, history, stopped = Path(folder), History(), ""
-    bench = set_up(recipe, data, seed, device or default_device())
-    about = {"seed": seed, "data": data.name, "source": source}
+    folder, history, best, learner = Path(folder), History(), None, None
+    bench, about = set_up(recipe, data, seed, device or default_device()), {"seed": seed, "data": data.name, "source": source}
+    first = checkpoint["phase"] if checkpoint else 0
     _write_json(folder / "recipe.json", asdict(recipe))
     try:
-        for i, phase in enumerate(recipe.phases):
-            if checkpoint and i < checkpoint["phase"]: continue
+        for i in range(first, len(recipe.phases)):
             best = KeepBest(recipe.restore_best)
-            saver = Checkpoint(folder / "checkpoint.pt", phase=i, recipe=asdict(recipe), **about)
-            learner = _new_learner(recipe, phase, bench, history, best, progress, saver)
-            if checkpoint and i == checkpoint["phase"]: load_checkpoint(learner, checkpoint)
-            learner.callbacks += callbacks
-            learner.fit(phase.n_epochs)
-            stopped = learner.stop
+            learner = _new_learner(recipe, i, bench, folder, [history, best, *callbacks, *([Progress()] if progress else [])], about)
+            if checkpoint and i == first: load_checkpoint(learner, checkpoint)
+            learner.fit(recipe.phases[i].n_epochs)
+        write_results(folder, recipe, bench, history, learner.stop, **about)
     except (KeyboardInterrupt, TrainingDiverged) as error:
         if history.rows:
             best.load_into(bench.model)
             write_results(folder, recipe, bench, history, str(error) or "interrupted", finished=False, **about)
-        else: shutil.rmtree(folder)                      # nothing was measured
+        elif not checkpoint:                             # nothing was measured, and nothing of ours stays
+            (folder / "recipe.json").unlink()
+            with contextlib.suppress(OSError): folder.rmdir()
         raise
-    write_results(folder, recipe, bench, history, stopped, **about)
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     return folder
 
@@ -165,15 +164,19 @@ def read_checkpoint(folder: str | Path) -> tuple[Recipe, dict]:
     "The recipe and the state with which an unfinished run goes on; `DataError` where there is nothing to go on with."
     path = Path(folder) / "checkpoint.pt"
     if not path.is_file():
-        finished = (Path(folder) / "metrics.json").is_file()
+        metrics = Path(folder) / "metrics.json"
+        finished = metrics.is_file() and json.loads(metrics.read_text(encoding="utf-8"))["finished"]
         raise DataError(f"{folder} is finished: start a new run" if finished else f"{path} is missing: {folder} is no run that can be resumed")
-    state = _load_tensors(path)
+    state = _load_tensors(path, "recipe", "phase", "seed", "source", "data", "model", "callbacks")
     return recipe_from_dict(state["recipe"]), state
 
-def _load_tensors(path: Path) -> dict:
-    "A file of tensors and plain values; nothing else is unpickled."
-    try: return torch.load(path, map_location="cpu", weights_only=True)
+def _load_tensors(path: Path, *needed: str) -> dict:
+    "A file of tensors and plain values, with what is `needed` in it; nothing else is unpickled."
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if missing := [name for name in needed if name not in state]: raise ValueError(f"no {missing[0]} in it")
     except Exception as e: raise DataError(f"{path} is damaged or not of this course ({type(e).__name__}): train again") from e
+    return state
 
 def record_recipe(recipe: Recipe, data: Dataset, seeds=range(5), source: str = "cifar10", progress: bool = True) -> dict:
     "Train `recipe` once per seed and gather what a record says: what ran, and what came out."
@@ -182,7 +185,7 @@ def record_recipe(recipe: Recipe, data: Dataset, seeds=range(5), source: str = "
     kept = ("seed", "train", "validation", "test", "confidence", "epochs", "seconds", "stopped")
     return {"what": f"{recipe.about}; the test set read once, at the end", "recipe": asdict(recipe), "data": data.name, "parameters": rows[0]["parameters"],
             "seeds": list(seeds), "runs": [{name: row[name] for name in kept} for row in rows],
-            "summary": {"test accuracy": spread([row["test"]["accuracy"] for row in rows]), "seconds": spread([row["seconds"] for row in rows])},
+            "summary": {**{f"{part} accuracy": spread([row[part]["accuracy"] for row in rows]) for part in ("train", "validation", "test")}, "seconds": spread([row["seconds"] for row in rows])},
             "environment": rows[0]["environment"]}
 
 # %% ../nbs/lib/runs.ipynb #ceed3b76
@@ -202,7 +205,7 @@ def load_run(folder: str | Path) -> TrainedModel:
     "The trained network of a run's folder."
     path = Path(folder) / "model.pt"
     if not path.is_file(): raise DataError(f"{path} is missing: {folder} is no run's folder, or its run was killed (try `cifar-course train --resume {folder}`)")
-    state = _load_tensors(path)
+    state = _load_tensors(path, "recipe", "mean", "std", "weights")
     recipe = recipe_from_dict(state["recipe"])
     model = new_model(recipe)
     model.load_state_dict(state["weights"])

@@ -7,12 +7,12 @@ __all__ = ['HOOKS', 'Callback', 'Learner', 'History', 'Progress', 'KeepBest', 'E
            'StopWhenDiverged', 'random_state', 'set_random_state', 'Checkpoint', 'save_checkpoint', 'load_checkpoint']
 
 # %% ../nbs/06_training.ipynb #cf8dcacc
+import math
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from tqdm.auto import tqdm
@@ -50,8 +50,8 @@ class Learner:
     def fit(self, n_epochs: int) -> None:
         "Train until `n_epochs` epochs are done in all, or a callback has set `stop`."
         self.n_epochs = n_epochs
+        self.call("before_fit")
         try:
-            self.call("before_fit")
             while self.epoch < n_epochs and not self.stop:
                 self.call("before_epoch")
                 start, lr = time.perf_counter(), self.lr
@@ -75,7 +75,7 @@ class Learner:
             self.loss.backward()
             self.optimizer.step()
             self.optimizer.zero_grad()
-            loss_sum += self.loss.detach() * len(yb)     # stays a tensor: asking a GPU for the number would make it wait
+            loss_sum += self.loss.detach() * len(yb)
             right += (logits.detach().argmax(1) == yb).sum()
             n += len(yb)
             self.call("after_batch")
@@ -102,14 +102,16 @@ class Progress(Callback):
     def after_fit(self, learner): self.bar.close()
 
 class KeepBest(Callback):
-    "Keeps a copy of the weights at the lowest validation loss; `restore` puts them into the model when training ends by itself."
+    "Keeps a copy of the weights at the lowest validation loss (at first, of those it starts from); `restore` puts them into the model when training ends by itself."
     def __init__(self, restore: bool = False): self.restore, self.loss, self.epoch, self.weights = restore, float("inf"), 0, None
+    def before_fit(self, learner):
+        if self.weights is None: self._copy(learner.model)
     def after_epoch(self, learner):
         if learner.row["validation_loss"] < self.loss:
             self.loss, self.epoch = learner.row["validation_loss"], learner.epoch
-            self.weights = {name: value.clone() for name, value in learner.model.state_dict().items()}
-    def load_into(self, model: nn.Module) -> None:
-        if self.weights is not None: model.load_state_dict(self.weights)
+            self._copy(learner.model)
+    def _copy(self, model: nn.Module) -> None: self.weights = {name: value.clone() for name, value in model.state_dict().items()}
+    def load_into(self, model: nn.Module) -> None: model.load_state_dict(self.weights)
     def after_fit(self, learner):
         if self.restore: self.load_into(learner.model)
     def state_dict(self): return {"loss": self.loss, "epoch": self.epoch, "weights": self.weights}
@@ -152,22 +154,26 @@ class TrainingDiverged(FloatingPointError):
     "The loss became infinite or nan."
 
 class StopWhenDiverged(Callback):
-    "Raises `TrainingDiverged` before a step with a loss that is infinite or nan."
+    "Raises `TrainingDiverged` before a step with a loss, or after an epoch with a validation loss, that is infinite or nan. Must stand first."
     def after_loss(self, learner):
-        if torch.isfinite(learner.loss): return
         step = learner.epoch * len(learner.train_batches) + learner.batch
-        raise TrainingDiverged(f"the loss became {learner.loss.item()} at step {step} (epoch {learner.epoch + 1}, batch {learner.batch}) at learning "
-                               f"rate {learner.lr:.3g}: try a rate ten times lower, gradient clipping or batch norm, and look for nan in the data")
+        self._check(learner, learner.loss.item(), "loss", f"step {step} (epoch {learner.epoch + 1}, batch {learner.batch})")
+    def after_epoch(self, learner): self._check(learner, learner.row["validation_loss"], "validation loss", f"the end of epoch {learner.epoch}")
+    def _check(self, learner, loss, kind, where):
+        if math.isfinite(loss): return
+        raise TrainingDiverged(f"the {kind} became {loss} at {where} at learning rate {learner.lr:.3g}: "
+                               "try a rate ten times lower, gradient clipping or batch norm, and look for nan in the data")
 
 # %% ../nbs/06_training.ipynb #63267e03
 def random_state(generator: torch.Generator | None = None) -> dict:
     "Where PyTorch's random numbers stand, and those of `generator`."
     return {"torch": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-            "generator": generator.get_state() if generator else None}
+            "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None, "generator": generator.get_state() if generator else None}
 
 def set_random_state(state: dict, generator: torch.Generator | None = None) -> None:
     torch.set_rng_state(state["torch"])
-    if state["cuda"]: torch.cuda.set_rng_state_all(state["cuda"])
+    for device, saved in enumerate(state["cuda"][:torch.cuda.device_count()]): torch.cuda.set_rng_state(saved, device)
+    if state["mps"] is not None and torch.backends.mps.is_available(): torch.mps.set_rng_state(state["mps"])
     if generator: generator.set_state(state["generator"])
 
 class Checkpoint(Callback):
