@@ -34,21 +34,25 @@ def print_summary(folder: Path) -> None:
     print(f"{metrics['data']}, {metrics['parameters']:,} parameters, {metrics['epochs']} epochs in {metrics['seconds']:.0f} s; precision, recall and f1 are means over the classes")
 
 # %% ../nbs/lib/cli.ipynb #e85c6855
-def run_train(args) -> int:
-    "Train a recipe, or go on with an interrupted run, and write the report."
-    from cifar_course.report import write_report
-    from cifar_course.runs import read_checkpoint, train_run
-    from cifar_course.training import TrainingDiverged
+def _what_to_train(args):
+    "Recipe, source of the data, seed, folder, and the checkpoint to go on from (None for a new run)."
+    from cifar_course.runs import read_checkpoint
     if args.resume:
         if given := [name for name in ("recipe", "epochs", "seed", "data", "out") if getattr(args, name) is not None]:
             raise ValueError(f"--resume goes on with the run's own settings: leave out --{given[0]}")
-        (recipe, checkpoint), folder = read_checkpoint(args.resume), Path(args.resume)
-        source, seed = checkpoint["source"], checkpoint["seed"]
-    else:
-        source, seed, checkpoint = args.data or "standin", args.seed or 0, None
-        recipe = RECIPES[args.recipe or ("mlp" if source == "cifar10" else "quick")]
-        if args.epochs: recipe = limit_epochs(recipe, args.epochs)
-        folder = claim_folder(args.out, recipe.name)
+        recipe, checkpoint = read_checkpoint(args.resume)
+        return recipe, checkpoint["source"], checkpoint["seed"], Path(args.resume), checkpoint
+    source = args.data or "standin"
+    recipe = RECIPES[args.recipe or ("mlp" if source == "cifar10" else "quick")]
+    if args.epochs: recipe = limit_epochs(recipe, args.epochs)
+    return recipe, source, args.seed or 0, claim_folder(args.out, recipe.name), None
+
+def run_train(args) -> int:
+    "Train a recipe, or go on with an interrupted run, and write the report."
+    from cifar_course.report import write_report
+    from cifar_course.runs import train_run
+    from cifar_course.training import TrainingDiverged
+    recipe, source, seed, folder, checkpoint = _what_to_train(args)
     try:
         data = _load(source, args.root)
         if checkpoint and checkpoint["data"] != data.name: raise ValueError(f"{folder} was trained on {checkpoint['data']}, this is {data.name}: give its own data with --root")
