@@ -146,11 +146,15 @@ def run_report(args) -> int:
 
 def run_record(args) -> int:
     "Measure a record again."
+    from cifar_course.core import choose
+    from cifar_course.experiments import EXPERIMENTS, run_experiment
     from cifar_course.lessons import standin_lessons
     from cifar_course.records import save_record
     from cifar_course.runs import record_recipe
-    if args.name == "standin_lessons": record = standin_lessons(range(args.seeds), not args.quiet)
-    else: record = record_recipe(RECIPES[args.name], _load(args.data, args.root), range(args.seeds), args.data, not args.quiet)
+    what, seeds, progress = choose("record", args.name, {"standin_lessons": None, **RECIPES, **EXPERIMENTS}), range(args.seeds), not args.quiet
+    if what is None: record = standin_lessons(seeds, progress)
+    elif args.name in RECIPES: record = record_recipe(what, _load(args.data, args.root), seeds, args.data, progress)
+    else: record = run_experiment(what, _load(args.data, args.root), seeds, progress=progress)
     command = f"cifar-course record {args.name} --seeds {args.seeds}" + ("" if args.name == "standin_lessons" else f" --data {args.data}")
     print(f"Written: {save_record(args.name, {'name': args.name, 'command': command, **record}, args.out)}")
     return 0
@@ -199,7 +203,7 @@ def _add_commands(command, common) -> None:
     add("names", nargs="*", metavar="RECIPE", help="none: list all; one: show it; two: compare them")
     add = command("report", run_report); common(add); add("run", metavar="RUN", help="a run's folder")
     add = command("record", run_record); common(add, {"default": "cifar10"})
-    add("name", choices=["standin_lessons", *sorted(RECIPES)], help="the record: a recipe, or what the stand-in teaches")
+    add("name", metavar="RECORD", help="a recipe, a comparison of the chapters, or standin_lessons; an unknown name lists all")
     add("--seeds", type=_whole(1), default=5, help="how many seeds, from 0"); add("--quiet", **quiet)
     add("--out", help="the folder to write to; without it the package's own records")
 

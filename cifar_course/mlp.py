@@ -23,7 +23,7 @@ def count_parameters(hidden_sizes: Sequence[int] = (512, 256), in_features: int 
 
 # %% ../nbs/02_mlp.ipynb #777ae6a0
 ACTIVATIONS = {"relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "gelu": nn.GELU, "silu": nn.SiLU, "sigmoid": nn.Sigmoid,
-               "tanh": nn.Tanh, "linear": nn.Identity}
+               "tanh": nn.Tanh, "softplus": nn.Softplus, "prelu": nn.PReLU, "linear": nn.Identity}
 
 INITIALISATIONS = {
     "torch": None,                                       # nn.Linear's own: uniform, ± 1 / sqrt(inputs), biases too

@@ -64,7 +64,8 @@ _KERAS = dict(initialisation="xavier", standardise=False, bfloat16=False)
 _lab2 = Phase(10, optimizer="adam", lr=1e-3)
 
 _all = (
-    Recipe("mlp", "the network of the labs with all that the course found to help", batch_norm=True, flip=True, shift=.08, rotation=5,
+    Recipe("mlp", "the network of the labs with all that the course found to help", activation="silu", batch_norm=True, flip=True, shift=.08, rotation=5,
+           validation_fraction=.05,
            phases=(Phase(50, optimizer="adamw", lr=8e-3, weight_decay=.05, schedule="one_cycle", label_smoothing=.1),)),
     Recipe("lab1", "report 1: dropout .5, strong augmentation, the test set as validation set", dropout=.5, flip=True, shift=.2, rotation=20,
            validation="test", batch_size=64, phases=(Phase(10),), **_KERAS),

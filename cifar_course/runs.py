@@ -180,9 +180,12 @@ def _load_tensors(path: Path, *needed: str) -> dict:
 
 def record_recipe(recipe: Recipe, data: Dataset, seeds=range(5), source: str = "cifar10", progress: bool = True) -> dict:
     "Train `recipe` once per seed and gather what a record says: what ran, and what came out."
-    with tempfile.TemporaryDirectory() as folder:
-        rows = [json.loads((train_run(recipe, data, Path(folder) / str(seed), seed, source, progress=progress) / "metrics.json").read_text()) for seed in seeds]
-    kept = ("seed", "train", "validation", "test", "confidence", "epochs", "seconds", "stopped")
+    def run(folder: Path, seed: int) -> dict:
+        train_run(recipe, data, folder, seed, source, progress=progress)
+        curve = [round(row["validation_accuracy"], 4) for row in read_history(folder / "history.csv")]
+        return json.loads((folder / "metrics.json").read_text(encoding="utf-8")) | {"validation_curve": curve}
+    with tempfile.TemporaryDirectory() as folder: rows = [run(Path(folder) / str(seed), seed) for seed in seeds]
+    kept = ("seed", "train", "validation", "test", "confidence", "epochs", "seconds", "stopped", "validation_curve")
     return {"what": f"{recipe.about}; the test set read once, at the end", "recipe": asdict(recipe), "data": data.name, "parameters": rows[0]["parameters"],
             "seeds": list(seeds), "runs": [{name: row[name] for name in kept} for row in rows],
             "summary": {**{f"{part} accuracy": spread([row[part]["accuracy"] for row in rows]) for part in ("train", "validation", "test")}, "seconds": spread([row["seconds"] for row in rows])},
