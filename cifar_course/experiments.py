@@ -54,9 +54,9 @@ EXPERIMENTS = {
     "scaling": Experiment("what the first layer is fed", {name: Arm((1e-5, 1e-4, 3e-4, 1e-3), pixels=name) for name in ("bytes", "scaled", "standardised")}),
     "shuffled_pixels": Experiment("pixels in place, or all pictures shuffled by one permutation", {
         "in place": Arm(_RATES), "shuffled": Arm(_RATES, shuffled_pixels=True)}),
-    "augmentation": Experiment("what each augmentation buys", {name: Arm(_RATES, augmentation=settings) for name, settings in _augmentations.items()}, 20_000, 15),
+    "augmentation": Experiment("what each augmentation buys", {name: Arm(_RATES, augmentation=settings) for name, settings in _augmentations.items()}, n_epochs=15),
     "width_depth": Experiment("width and depth", {", ".join(map(str, sizes)) or "linear": Arm((1e-4, *_RATES), {"hidden_sizes": sizes}) for sizes in _sizes}),
-    "dropout": Experiment("dropout from 0 to .5", {str(p): Arm(_RATES, {"dropout": p}) for p in (0., .1, .2, .3, .4, .5)}, 20_000, 15),
+    "dropout": Experiment("dropout from 0 to .5", {str(p): Arm(_RATES, {"dropout": p}) for p in (0., .1, .2, .3, .4, .5)}, n_epochs=15),
     "activations": Experiment("which activation trains best", {name: Arm((*_RATES, 3e-3), {"activation": name}) for name in ACTIVATIONS}),
     "losses": Experiment("which loss trains best", {name: Arm((*_RATES, 3e-3), loss=name) for name in LOSSES}),
 }

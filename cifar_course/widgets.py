@@ -14,14 +14,25 @@ from collections.abc import Callable
 
 import ipywidgets
 import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 # %% ../nbs/lib/widgets.ipynb #160d0e74
-def picture(figure: Figure, alt: str, dpi: int = 90) -> str:
+def picture(figure: Figure, alt: str) -> str:
     "A figure as an HTML image that carries its bytes."
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=dpi)
+    FigureCanvasAgg(figure).print_png(file)              # `figure.savefig` would draw twice: first for a layout
     return f'<img alt="{html.escape(alt)}" style="max-width:100%" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
+
+def _wipe(ax: Axes) -> None:
+    "Take away what was drawn, and keep the axis lines, whose making is most of the time of `ax.clear()`."
+    for artist in (*ax.lines, *ax.patches, *ax.collections, *ax.images, *ax.texts): artist.remove()
+    if ax.get_legend(): ax.get_legend().remove()
+    ax.containers.clear()
+    ax.set_prop_cycle(None)
+    ax.relim()
+    ax.autoscale()
 
 class Explorer(ipywidgets.VBox):
     """Controls above a picture of `plot(compute(**settings), ax)`, drawn anew when a control changes, or when `button` is pressed.
@@ -31,12 +42,13 @@ class Explorer(ipywidgets.VBox):
     def __init__(self, compute: Callable, plot: Callable, controls: dict[str, ipywidgets.Widget], alt: str, button: str = "",
                  figsize: tuple[float, float] = (6, 3.4), n_axes: int = 1):
         self.compute, self.plot, self.controls, self.alt = compute, plot, controls, alt
-        self.figure = Figure(figsize, layout="constrained")      # one that no window and no notebook owns
-        self.axes = self.figure.subplots(1, n_axes)
+        with sns.axes_style("whitegrid"):
+            self.figure = Figure(figsize, dpi=90, layout="constrained")  # one that no window and no notebook owns
+            self.axes = self.figure.subplots(1, n_axes)
         self.message, self.image = ipywidgets.HTML(), ipywidgets.HTML()
         self.button = ipywidgets.Button(description=button, button_style="primary") if button else None
         for control in controls.values():
-            control.style.description_width = "initial"
+            control.style.description_width, control.layout.width = "initial", "30em"
             if hasattr(control, "continuous_update"): control.continuous_update = False        # not while a slider is dragged
             if not button: control.observe(self.refresh, "value")
         if button: self.button.on_click(self.refresh)
@@ -60,9 +72,8 @@ class Explorer(ipywidgets.VBox):
             if self.button: self.button.disabled = False
 
     def _draw(self, result) -> None:
-        with sns.axes_style("whitegrid"):
-            for ax in self.figure.axes: ax.clear()
-            self.plot(result, self.axes)
+        for ax in self.figure.axes: _wipe(ax)
+        self.plot(result, self.axes)
         self.image.value = picture(self.figure, self.alt)
         self.figure.set_layout_engine("none")            # laid out once: doing it again would double the time of every picture
 
