@@ -39,7 +39,7 @@ def _same(got, expected) -> bool:
     if isinstance(expected, tuple): return isinstance(got, tuple) and len(got) == len(expected) and all(map(_same, got, expected))
     if not isinstance(expected, Tensor): return isinstance(got, (int, float)) and not isinstance(got, bool) and math.isclose(got, expected, rel_tol=1e-5, abs_tol=1e-6)
     return (isinstance(got, Tensor) and got.shape == expected.shape and got.is_floating_point() == expected.is_floating_point()
-            and torch.allclose(got.detach().to(expected.dtype), expected.detach(), rtol=1e-4, atol=1e-5))
+            and torch.allclose(got.detach().to(expected.dtype), expected.detach(), rtol=1e-4, atol=1e-5, equal_nan=True))
 
 @dataclass(frozen=True)
 class Exercise:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import ipywidgets
 import seaborn as sns
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -45,6 +46,7 @@ class Explorer(ipywidgets.VBox):
         with sns.axes_style("whitegrid"):
             self.figure = Figure(figsize, dpi=90, layout="constrained")  # one that no window and no notebook owns
             self.axes = self.figure.subplots(1, n_axes)
+        for ax in self.figure.axes: ax.locator_params(nbins=3)                       # each tick takes some milliseconds
         self.message, self.image = ipywidgets.HTML(), ipywidgets.HTML()
         self.button = ipywidgets.Button(description=button, button_style="primary") if button else None
         for control in controls.values():
@@ -73,7 +75,7 @@ class Explorer(ipywidgets.VBox):
 
     def _draw(self, result) -> None:
         for ax in self.figure.axes: _wipe(ax)
-        self.plot(result, self.axes)
+        with rc_context({"axes.titley": 1.02}): self.plot(result, self.axes)         # to look for a title's place takes a third of the drawing
         self.image.value = picture(self.figure, self.alt)
         self.figure.set_layout_engine("none")            # laid out once: doing it again would double the time of every picture
 
