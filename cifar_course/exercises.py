@@ -11,9 +11,12 @@ __all__ = ['check_centre', 'check_channel_means', 'check_one_hot', 'check_flip_s
 
 # %% ../nbs/lib/exercises.ipynb #770571d6
 import math
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Real
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,19 +30,31 @@ class WrongAnswer(AssertionError):
 
 def _text(value) -> str:
     "A value short enough for a message."
-    if isinstance(value, tuple): return f"({', '.join(map(_text, value))})"
-    if not isinstance(value, Tensor): return repr(value)
+    if isinstance(value, (tuple, list)) and len(value) < 9: return f"({', '.join(map(_text, value))})"
+    if not isinstance(value, Tensor): return repr(value) if len(repr(value)) < 200 else f"{repr(value)[:200]}…"
     if value.numel() > 12: return f"a tensor {tuple(value.shape)} of {str(value.dtype).removeprefix('torch.')}"
     return str([round(v, 5) if isinstance(v, float) else v for v in value.flatten().tolist()]) + f" in shape {tuple(value.shape)}"
 
 def _parts(value) -> tuple: return value if isinstance(value, tuple) else (value,)
 
+def _fitting(dtype: torch.dtype, expected: torch.dtype) -> bool:
+    return dtype in (torch.float32, torch.float64) if expected.is_floating_point else dtype == expected
+
 def _same(got, expected) -> bool:
     "Equal in kind, shape and value, up to rounding."
-    if isinstance(expected, tuple): return isinstance(got, tuple) and len(got) == len(expected) and all(map(_same, got, expected))
-    if not isinstance(expected, Tensor): return isinstance(got, (int, float)) and not isinstance(got, bool) and math.isclose(got, expected, rel_tol=1e-5, abs_tol=1e-6)
-    return (isinstance(got, Tensor) and got.shape == expected.shape and got.is_floating_point() == expected.is_floating_point()
+    if isinstance(expected, tuple): return isinstance(got, (tuple, list)) and len(got) == len(expected) and all(map(_same, got, expected))
+    if isinstance(expected, Tensor) and isinstance(got, Real) and not expected.ndim: got = torch.tensor(float(got))
+    if not isinstance(expected, Tensor):
+        return (isinstance(got, Real) and not isinstance(got, bool)
+                and (math.isclose(got, expected, rel_tol=1e-5, abs_tol=1e-6) or math.isnan(got) and math.isnan(expected)))
+    return (isinstance(got, Tensor) and got.shape == expected.shape and _fitting(got.dtype, expected.dtype)
             and torch.allclose(got.detach().to(expected.dtype), expected.detach(), rtol=1e-4, atol=1e-5, equal_nan=True))
+
+def _where(got, expected) -> str:
+    "The first place where two large tensors differ."
+    if not isinstance(expected, Tensor) or expected.numel() <= 12: return ""
+    place = tuple((~torch.isclose(got.detach().to(expected.dtype), expected.detach(), rtol=1e-4, atol=1e-5)).nonzero()[0].tolist())
+    return f", which differ first at {place}: {expected[place].item():.6g} and {got[place].item():.6g}"
 
 @dataclass(frozen=True)
 class Exercise:
@@ -48,55 +63,82 @@ class Exercise:
     reference: Callable
     cases: list[tuple]                                   # arguments of the answer
     mistakes: dict[str, Callable] = field(default_factory=dict)        # what usually causes it: a function with that mistake
-    gradient: bool = False                               # compare the gradients of all float inputs too
+    gradient: tuple[int, ...] = ()                       # the arguments by which gradients are compared too
 
     def __call__(self, answer: Callable) -> None:
         for case in self.cases:
             leaves, given = self._inputs(case)
             try: got = answer(*given)
-            except NotImplementedError: raise
-            except Exception as error: raise self._wrong(case, f"it raised {type(error).__name__}: {error}", "it works for some shapes or types only") from error
+            except Exception as error:
+                if isinstance(error, NotImplementedError) and str(error).startswith("Exercise"): raise
+                raise self._wrong(case, f"it raised {type(error).__name__}: {str(error)[:200]}", _cause(str(error))) from error
             if any(isinstance(x, Tensor) and not torch.equal(x, was) for x, was in zip(given, case)):
                 raise self._wrong(case, "it changes its input", "an operation in place (x /= 2, x[i] = …, x.div_()): work on a copy")
             reference_leaves, reference_given = self._inputs(case)
             expected = self.reference(*reference_given)
-            self._check_value(case, got, expected)
-            if self.gradient: self._check_gradient(case, _gradients(got, leaves), _gradients(expected, reference_leaves))
+            self._check_value(case, answer, got, expected)
+            if self.gradient: self._check_gradient(case, got, leaves, _gradients(expected, reference_leaves))
         print(f"Exercise {self.number}: passed")
 
     def _inputs(self, case: tuple) -> tuple[list[Tensor], tuple]:
         "Leaves that collect gradients, and the copies of them that an answer is given."
-        copies = [x.clone().requires_grad_(self.gradient and x.is_floating_point()) if isinstance(x, Tensor) else x for x in case]
+        copies = [x.clone().requires_grad_(i in self.gradient) if isinstance(x, Tensor) else x for i, x in enumerate(case)]
         return [x for x in copies if isinstance(x, Tensor) and x.requires_grad], tuple(x.clone() if isinstance(x, Tensor) else x for x in copies)
 
     def _wrong(self, case: tuple, problem: str, hint: str = "") -> WrongAnswer:
         return WrongAnswer(f"Exercise {self.number}, for {_text(case)}: {problem}" + (f". Usual cause: {hint}" if hint else ""))
 
-    def _hint(self, got, case: tuple, otherwise: str = "") -> str:
-        "The known mistake that gives this result; `otherwise` where there is none."
+    def _hint(self, answer: Callable, got, otherwise: str = "") -> str:
+        "The known mistake that gives the answer's result in every case; `otherwise` where there is none."
         for hint, mistaken in self.mistakes.items():
-            try:
-                if _same(got, mistaken(*self._inputs(case)[1])): return hint
-            except (RuntimeError, IndexError, ValueError): continue          # a mistake that works for some inputs only
-        if isinstance(got, Tensor) and not got.isfinite().all(): return "exp or log of a number too large or too small for float32"
+            if all(self._alike(answer, mistaken, case) for case in self.cases): return hint
+        if isinstance(got, Tensor) and not got.isfinite().all(): return "exp or log of a number too large or too small for float32, or 0 divided by 0"
         return otherwise
 
-    def _check_value(self, case: tuple, got, expected) -> None:
+    def _alike(self, answer: Callable, mistaken: Callable, case: tuple) -> bool:
+        try: expected = mistaken(*self._inputs(case)[1])
+        except Exception: return True                    # a mistake that works for some inputs only
+        try: return _same(answer(*self._inputs(case)[1]), expected)
+        except Exception: return False
+
+    def _check_value(self, case: tuple, answer: Callable, got, expected) -> None:
+        if _same(got, expected) and isinstance(got, Tensor) == isinstance(expected, Tensor): return
+        if got is None: raise self._wrong(case, f"expected {_text(expected)}, got None", "return is missing")
         if isinstance(expected, Tensor):
-            if not isinstance(got, Tensor): raise self._wrong(case, f"expected a tensor, got {_text(got)}", self._hint(got, case, "return is missing, or .item() or .tolist() comes too early"))
-            if got.shape != expected.shape: raise self._wrong(case, f"expected shape {tuple(expected.shape)}, got {tuple(got.shape)}", self._hint(got, case, "a sum or mean over the wrong axis"))
-            if got.is_floating_point() != expected.is_floating_point(): raise self._wrong(case, f"expected {expected.dtype}, got {got.dtype}", self._hint(got, case, "bytes and whole numbers need .float() first"))
-        if not _same(got, expected): raise self._wrong(case, f"expected {_text(expected)}, got {_text(got)}", self._hint(got, case))
+            if not isinstance(got, Tensor): raise self._wrong(case, f"expected a tensor, got {_text(got)}", "a list or an array, or .item() or .tolist() too early")
+            if got.shape != expected.shape: raise self._wrong(case, f"expected shape {tuple(expected.shape)}, got {tuple(got.shape)}", self._hint(answer, got, _shape_cause(got, expected)))
+            if not _fitting(got.dtype, expected.dtype): raise self._wrong(case, f"expected {expected.dtype}, got {got.dtype}", self._hint(answer, got, _type_cause(got, expected)))
+            raise self._wrong(case, f"expected {_text(expected)}, got {_text(got)}{_where(got, expected)}", self._hint(answer, got))
+        otherwise = "a tensor of one number where the number is asked for: .item()" if isinstance(got, Tensor) and got.numel() == 1 else ""
+        raise self._wrong(case, f"expected {_text(expected)}, got {_text(got)}", self._hint(answer, got, otherwise))
 
-    def _check_gradient(self, case: tuple, got: list | None, expected: list) -> None:
-        if got is None: raise self._wrong(case, "the value is right, but no gradient reaches the input", ".item(), .detach(), torch.tensor(…) or NumPy on the way")
-        for g, e in zip(got, expected):
-            if not _same(g, e): raise self._wrong(case, f"the value is right, but its gradient is {_text(g)} and should be {_text(e)}",
-                                                  "torch.where with a branch that overflows, or .detach() on a part that counts")
+    def _check_gradient(self, case: tuple, got: Tensor, leaves: list[Tensor], expected: list[Tensor]) -> None:
+        if not got.requires_grad: raise self._wrong(case, "the value is right, but no gradient reaches the input", ".item(), .detach(), torch.tensor(…) or NumPy on the way")
+        try: gradients = _gradients(got, leaves)
+        except RuntimeError as error:
+            raise self._wrong(case, f"the value is right, but autograd fails: {str(error)[:120]}", "an operation in place (e /= …) on a tensor that autograd still needs, or .backward() inside") from error
+        for g, e in zip(gradients, expected):
+            if _same(g, e): continue
+            cause = ("exp overflows on the way, and inf times 0 is nan: torch.where guards the value, not the gradient" if g.isnan().any()
+                     else "this input is cut off: .data, .detach() or nn.Parameter" if not g.any() else "clamp, abs or max at a tie, or .detach() on a part that counts")
+            raise self._wrong(case, f"the value is right, but its gradient is {_text(g)} and should be {_text(e)}", cause)
 
-def _gradients(result: Tensor, leaves: list[Tensor]) -> list[Tensor] | None:
-    "Of a weighted sum of `result`, no two of whose elements count the same; None where nothing is connected."
-    if not result.requires_grad: return None
+def _cause(error: str) -> str:
+    "What usually leads to an exception."
+    known = {"numpy()": "NumPy cuts autograd: use torch's operations", "positional argument": "the arguments are those of the stub, in its order", "dtype": "bytes, whole numbers and truth values need .float() first",
+             "can't be cast": "the result is a float: convert with .float() first"}
+    return next((hint for part, hint in known.items() if part in error), "it works for some shapes or types only")
+
+def _shape_cause(got: Tensor, expected: Tensor) -> str:
+    if got.numel() == expected.numel(): return "the same numbers in another shape: a transpose, squeeze, flatten or keepdim"
+    return "a sum or mean over the wrong axis" if got.ndim != expected.ndim else ""
+
+def _type_cause(got: Tensor, expected: Tensor) -> str:
+    if got.dtype in (torch.float16, torch.bfloat16): return "half precision: use float32"
+    return "bytes and whole numbers need .float() first" if expected.is_floating_point() else "the kind of number is to stay as it is: no .float(), no division"
+
+def _gradients(result: Tensor, leaves: list[Tensor]) -> list[Tensor]:
+    "Of a weighted sum of `result`, no two of whose elements count the same."
     weighted = (result * torch.linspace(1, 2, result.numel()).view_as(result)).sum()
     return [torch.zeros_like(x) if g is None else g for x, g in zip(leaves, torch.autograd.grad(weighted, leaves, allow_unused=True))]
 
@@ -105,20 +147,22 @@ _noise = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 _bytes = (_noise * torch.tensor([100., 180., 256.]).view(3, 1, 1)).to(torch.uint8)       # each channel has a mean of its own
 _dim = "(0, 2, 3): one number per channel, over all pictures, rows and columns"
 
-check_centre = Exercise("1.1", lambda images: images.float() / 127.5 - 1, [(torch.tensor([0, 51, 255], dtype=torch.uint8),), (_bytes,)], {
+check_centre = Exercise("1.1", lambda images: images.float() / 127.5 - 1, [(torch.tensor([0, 51, 255], dtype=torch.uint8),), (torch.tensor([51, 102], dtype=torch.uint8),), (_bytes,)], {
+    "255 is fixed, not this input's largest": lambda x: x / x.max() * 2 - 1,
     "255 is the largest byte, not 256": lambda x: x.float() / 128 - 1,
     "that is 0 to 1: stretch it by 2 and move it by 1": lambda x: x.float() / 255,
     "that is 0 to 2: move it by 1": lambda x: x.float() / 127.5,
     "bytes wrap around: 0 - 128 is 128 in uint8. Convert to float first": lambda x: (x - 128).float() / 127.5})
 
-check_channel_means = Exercise("1.2", lambda images: images.float().mean((0, 2, 3)) / 255, [(_bytes,), (_bytes[:1],), (_bytes[1:3],)], {
+check_channel_means = Exercise("1.2", lambda images: images.float().mean((0, 2, 3)) / 255, [(_bytes,), (_bytes[:1],), (_bytes[1:3] // 3,)], {
+    "255 is fixed, not this batch's largest": lambda x: (x / x.max()).mean((0, 2, 3)),
     f"the means are over all axes: keep axis 1. The axes are {_dim}": lambda x: x.float().mean() / 255,
     f"one number per picture: the axes are {_dim}": lambda x: x.float().mean((1, 2, 3)) / 255,
     f"one number per channel and picture: the axes are {_dim}": lambda x: x.float().mean((2, 3)) / 255,
     "the bytes are not scaled to 0 to 1": lambda x: x.float().mean((0, 2, 3)),
     "a sum where a mean is asked for": lambda x: x.float().sum((0, 2, 3)) / 255})
 
-check_one_hot = Exercise("1.3", one_hot, [(torch.tensor([2, 0, 1]), 4), (torch.tensor([3]), 5), (torch.arange(10), 10)], {
+check_one_hot = Exercise("1.3", one_hot, [(torch.tensor([2, 0, 1]), 4), (torch.tensor([3]), 5), (torch.arange(10), 10), (torch.tensor([1, 1, 3, 1]), 4)], {
     "a row per class, a column per picture: it is the other way round": lambda y, k: one_hot(y, k).T,
     "whole numbers: losses need floats": lambda y, k: one_hot(y, k).long(),
     "classes count from 0": lambda y, k: torch.eye(k + 1)[y + 1][:, :k],
@@ -130,20 +174,36 @@ check_flip_some = Exercise("1.4", lambda images, which: torch.where(which[:, Non
     "all pictures are flipped": lambda x, w: x.flip(3),
     "those that should stay are flipped": lambda x, w: torch.where(w[:, None, None, None], x, x.flip(3)),
     "red and blue change places": lambda x, w: torch.where(w[:, None, None, None], x.flip(1), x),
+    "rows and columns are both flipped": lambda x, w: torch.where(w[:, None, None, None], x.flip(2, 3), x),
+    "the order of the pictures changes": lambda x, w: torch.cat([x[w].flip(3), x[~w]]),
     "only the flipped pictures are returned": lambda x, w: x[w].flip(3)})
 
 def check_split(answer: Callable) -> None:
     "Exercise 1.5: `answer(n, fraction, seed)` gives two index tensors."
-    def wrong(problem, hint): return WrongAnswer(f"Exercise 1.5, for n=100, fraction=.2, seed=1: {problem}. Usual cause: {hint}")
-    torch.manual_seed(0)
-    train, validation = answer(100, .2, 1)
-    if not all(isinstance(x, Tensor) and x.ndim == 1 for x in (train, validation)): raise wrong("expected two tensors (n,)", "a list, or a mask instead of indices")
-    if (len(train), len(validation)) != (80, 20): raise wrong(f"expected 80 and 20 indices, got {len(train)} and {len(validation)}", "training and validation in the wrong order, or a fraction counted twice")
-    if set(train.tolist()) & set(validation.tolist()): raise wrong("some pictures are in both parts", "two independent draws: draw one order and cut it")
-    if set(train.tolist()) | set(validation.tolist()) != set(range(100)): raise wrong("some pictures are in neither part, or twice in one", "indices from 1, or a draw with replacement")
-    torch.manual_seed(5)
-    if not all(torch.equal(a, b) for a, b in zip((train, validation), answer(100, .2, 1))): raise wrong("the same seed gives another split", "the seed is not used: give torch.randperm a generator")
-    if torch.equal(validation.sort().values, answer(100, .2, 2)[1].sort().values): raise wrong("another seed gives the same split", "a fixed seed, or no shuffling")
+    def wrong(problem, hint=""): return WrongAnswer(f"Exercise 1.5, {problem}" + (f". Usual cause: {hint}" if hint else ""))
+    def ask(n, fraction, seed):
+        here, before = f"for n={n}, fraction={fraction}, seed={seed}", (torch.get_rng_state(), random.getstate(), str(np.random.get_state()))
+        try: parts = answer(n, fraction, seed)
+        except NotImplementedError: raise
+        except Exception as error: raise wrong(f"{here}: it raised {type(error).__name__}: {error}", "torch.randperm wants a generator (torch.Generator().manual_seed(seed)), slices want whole numbers") from error
+        if not isinstance(parts, (tuple, list)) or len(parts) != 2 or not all(isinstance(x, Tensor) and x.ndim == 1 for x in parts):
+            raise wrong(f"{here}: expected two tensors (n,), got {_text(parts)}", "return is missing, a list, or one tensor")
+        if any(x.dtype not in (torch.int64, torch.int32) for x in parts): raise wrong(f"{here}: expected indices, got {parts[0].dtype}", "a mask, or floats, instead of indices")
+        if not (torch.equal(before[0], torch.get_rng_state()) and before[1:] == (random.getstate(), str(np.random.get_state()))):
+            raise wrong(f"{here}: it changes the random numbers of the rest of the program", "manual_seed for all: use a generator of your own")
+        n_validation = round(n * fraction)
+        if (len(parts[0]), len(parts[1])) != (n - n_validation, n_validation):
+            raise wrong(f"{here}: expected {n - n_validation} and {n_validation} indices, got {len(parts[0])} and {len(parts[1])}", "training and validation in the wrong order, or a number instead of n or fraction")
+        if set(parts[0].tolist()) & set(parts[1].tolist()): raise wrong(f"{here}: some pictures are in both parts", "two independent draws: draw one order and cut it")
+        if set(parts[0].tolist()) | set(parts[1].tolist()) != set(range(n)): raise wrong(f"{here}: some pictures are in neither part, or twice in one", "indices from 1, or a draw with replacement")
+        return parts
+    with torch.random.fork_rng(devices=[]):
+        validation = ask(100, .2, 1)[1]
+        torch.manual_seed(5)
+        if not torch.equal(validation, ask(100, .2, 1)[1]): raise wrong("the same seed gives another split", "the seed is not used: give torch.randperm a generator")
+        if torch.equal(validation.sort().values, ask(100, .2, 2)[1].sort().values): raise wrong("another seed gives the same split", "a fixed seed, or no shuffling")
+        if len((validation.sort().values.diff() != 1).nonzero()) < 3: raise wrong("the validation pictures are neighbours", "no shuffling: the pictures may be sorted")
+        ask(40, .25, 3)
     print("Exercise 1.5: passed")
 
 # %% ../nbs/lib/exercises.ipynb #efef272f
@@ -154,14 +214,17 @@ check_linear = Exercise("2.1", lambda x, w, b: x @ w.T + b, [(_grid, torch.tenso
     "the bias is missing": lambda x, w, b: x @ w.T,
     "one number per picture: each row of w is a unit of its own": lambda x, w, b: (x @ w.T + b).sum(1),
     "a column per picture: the result is (n, units)": lambda x, w, b: (x @ w.T + b).T,
-    "the bias is subtracted": lambda x, w, b: x @ w.T - b}, gradient=True)
+    "the bias is subtracted": lambda x, w, b: x @ w.T - b}, gradient=(0, 1, 2))
 
 def _perceptron(w, b, x, y):
     wrong = float(y * (x @ w + b) <= 0)
     return w + wrong * y * x, b + wrong * y
 
 check_perceptron_step = Exercise("2.2", _perceptron, [(torch.tensor([1., -1.]), torch.tensor(0.), torch.tensor([1., 2.]), 1), (torch.tensor([1., 1.]), torch.tensor(.5), torch.tensor([2., 1.]), 1),
-                                                      (torch.tensor([1., 1.]), torch.tensor(.5), torch.tensor([2., 1.]), -1), (torch.zeros(3), torch.tensor(0.), torch.ones(3), -1)], {
+                                                      (torch.tensor([1., 1.]), torch.tensor(.5), torch.tensor([2., 1.]), -1), (torch.zeros(3), torch.tensor(0.), torch.ones(3), -1),
+    (torch.zeros(2), torch.tensor(0.), torch.ones(2), 1), (torch.tensor([1., 0.]), torch.tensor(-2.), torch.ones(2), 1), (torch.tensor([.2, .1]), torch.tensor(.1), torch.ones(2), 1), (torch.tensor([3., -1.]), torch.tensor(.5), torch.ones(2), 1)], {
+    "the bias is part of the score": lambda w, b, x, y: (w + y * x, b + y) if y * (x @ w) <= 0 else (w, b),
+    "right is right: no margin is asked for": lambda w, b, x, y: (w + y * x, b + y) if y * (x @ w + b) < 1 else (w, b),
     "weights change only when the prediction is wrong": lambda w, b, x, y: (w + y * x, b + y),
     "the sign: add y x, so that x moves to its own side": lambda w, b, x, y: (2 * w - _perceptron(w, b, x, y)[0], 2 * b - _perceptron(w, b, x, y)[1]),
     "the bias learns too": lambda w, b, x, y: (_perceptron(w, b, x, y)[0], b),
@@ -174,42 +237,45 @@ check_count = Exercise("2.3", lambda sizes: _sizes(*sizes), [((2, 3),), ((3072, 
     "one bias per layer: each unit has its own": lambda s: sum(m * n + 1 for m, n in zip(s, s[1:])),
     "the last layer is missing": lambda s: sum((m + 1) * n for m, n in zip(s[:-2], s[1:-1]))})
 
-check_softmax = Exercise("2.4", lambda logits: log_softmax(logits).exp(), [(_logits,), (_logits[:1],), (torch.tensor([[1000., 0.], [-1000., -1000.]]),)], {
+check_softmax = Exercise("2.4", lambda logits: log_softmax(logits).exp(), [(_logits,), (_logits[:1],), (torch.tensor([[200., 0.], [-200., -200.]]),)], {
     "each picture's probabilities sum to 1: divide by sums over axis 1, not over the batch": lambda z: z.softmax(0),
     "not divided by the sum": lambda z: z.exp(),
     "divided by the sum of the whole batch": lambda z: (z - z.max()).exp() / (z - z.max()).exp().sum(),
     "divided by the sum of the logits, not of their exponentials": lambda z: z.exp() / z.sum(1, keepdim=True),
-    "that is its logarithm": lambda z: z.log_softmax(1)}, gradient=True)
+    "that is its logarithm": lambda z: z.log_softmax(1)}, gradient=(0,))
 
 _labels = torch.tensor([0, 2, 1, 1])
-check_accuracy = Exercise("2.5", lambda logits, labels: (logits.argmax(1) == labels).float().mean().item(), [(_logits, _labels), (_logits[:1], _labels[:1]), (_logits[1:], _labels[1:])], {
+_scores, _classes = torch.tensor([[2., 1., .1], [0., -1., 3.], [1., 3., 1.5], [-2., .5, 0.], [0., 1., 2.]]), torch.tensor([0, 2, 0, 1, 1])
+check_accuracy = Exercise("2.5", lambda logits, labels: (logits.argmax(1) == labels).float().mean().item(), [(_scores, _classes), (_logits[:1], _labels[:1]), (_scores[1:], _classes[1:])], {
     "that is how many, not which share": lambda z, y: float((z.argmax(1) == y).sum()),
     "that is the share of mistakes": lambda z, y: (z.argmax(1) != y).float().mean().item(),
-    "argmax over the batch instead of the classes": lambda z, y: (z.argmax(0) == y[:3]).float().mean().item()})
+    "argmax over the batch instead of the classes": lambda z, y: (z.argmax(0) == y[:z.shape[1]]).float().mean().item()})
 
 # %% ../nbs/lib/exercises.ipynb #f301b376
-_line, _far = torch.tensor([-3., -.5, 0., .5, 2.]), torch.tensor([-1e4, -90., 90., 1e4])
+_line, _far = torch.tensor([-3., -.5, .25, .5, 2.]), torch.tensor([-1e4, -90., 90., 1e4])        # no kink among them: there, autograd's answer is a convention
 
-check_leaky_relu = Exercise("3.1", lambda x, slope: torch.where(x > 0, x, slope * x), [(_line, .1), (_line.view(5, 1), .3), (_far, .01)], {
+check_leaky_relu = Exercise("3.1", lambda x, slope: torch.where(x > 0, x, slope * x), [(_line, .1), (_line.view(5, 1), .3), (_far, .01), (torch.tensor([[-3., .5], [2., -1.]]), 2.)], {
     "that is ReLU: below zero it is slope times x": lambda x, s: x.clamp(min=0),
     "below zero it is slope times x, not the slope itself": lambda x, s: torch.where(x > 0, x, torch.full_like(x, s)),
     "the slope belongs below zero, not above": lambda x, s: torch.where(x > 0, s * x, x),
-    "the sign below zero": lambda x, s: torch.where(x > 0, x, -s * x)}, gradient=True)
+    "the sign below zero": lambda x, s: torch.where(x > 0, x, -s * x)}, gradient=(0,))
 
 check_sigmoid = Exercise("3.2", lambda x: x.sigmoid(), [(_line,), (_line.view(1, 5),), (_far,)], {
     "the sign of the exponent: exp(-x)": lambda x: (-x).sigmoid(), "that is tanh": lambda x: x.tanh(),
-    "that is softmax: sigmoid looks at each number alone": lambda x: x.softmax(-1), "1 + is missing": lambda x: (-x).exp().reciprocal()}, gradient=True)
+    "that is softmax: sigmoid looks at each number alone": lambda x: x.softmax(-1), "1 + is missing": lambda x: (-x).exp().reciprocal()}, gradient=(0,))
 
-check_tanh_derivative = Exercise("3.3", lambda x: 1 - x.tanh() ** 2, [(_line,), (_far,)], {
+check_tanh_derivative = Exercise("3.3", lambda x: 1 - x.tanh() ** 2, [(_line,), (_far,), (torch.tensor([[-3., 0.], [2., -1.]]),)], {
     "that is sigmoid's derivative": lambda x: x.sigmoid() * (1 - x.sigmoid()), "that is tanh itself": lambda x: x.tanh(),
     "the square is missing": lambda x: 1 - x.tanh(), "take tanh first: x itself stands in no place but its argument": lambda x: 1 - x**2})
 
 check_silu = Exercise("3.4", lambda x: x * x.sigmoid(), [(_line,), (_far,), (_line.view(5, 1),)], {
     "that is sigmoid: times x is missing": lambda x: x.sigmoid(), "that is ReLU": lambda x: x.clamp(min=0),
-    "tanh where sigmoid is asked for": lambda x: x * x.tanh()}, gradient=True)
+    "tanh where sigmoid is asked for": lambda x: x * x.tanh()}, gradient=(0,))
 
-_outputs = torch.tensor([[0., 1., 0., 2.], [0., 0., 0., 3.], [0., 0., 1., 1.]])
-check_dead_share = Exercise("3.5", lambda outputs: (outputs == 0).all(0).float().mean().item(), [(_outputs,), (_outputs[:1],), (_outputs[:, 1:],)], {
+_outputs = torch.tensor([[0., 1., 0., 2.], [0., 0., 0., 3.], [0., 0., 1., 1.], [0., -1., 0., 1.], [0., 1., 0., 1.]])
+check_dead_share = Exercise("3.5", lambda outputs: (outputs == 0).all(0).float().mean().item(), [(_outputs,), (_outputs[:1],), (_outputs[:, 1:],), (torch.tensor([[0., 1., 0., 2., -1.], [0., 0., 0., 3., 1.], [0., 0., .01, 1., 0.]]),), (torch.tensor([[0., -1.], [0., 0.]]),)], {
+    "negative outputs are not dead: only 0 is": lambda h: (h <= 0).all(0).float().mean().item(),
+    "sums can cancel: every single output must be 0": lambda h: (h.sum(0) == 0).float().mean().item(),
     "that is the share of zeros: a dead unit is zero for every picture": lambda h: (h == 0).float().mean().item(),
     "pictures and units are exchanged: units are columns": lambda h: (h == 0).all(1).float().mean().item(),
     "that is how many, not which share": lambda h: float((h == 0).all(0).sum()),
@@ -218,24 +284,26 @@ check_dead_share = Exercise("3.5", lambda outputs: (outputs == 0).all(0).float()
 # %% ../nbs/lib/exercises.ipynb #cc144127
 check_log_softmax = Exercise("4.1", log_softmax, [(_logits,), (_logits[:1],), (torch.tensor([[1e4, 0.], [-200., -200.]]),)], {
     "over the batch instead of the classes": lambda z: z.log_softmax(0), "that is softmax: the logarithm is missing": lambda z: z.softmax(1),
-    "log of the sum is missing: subtract it": lambda z: z - z.amax(1, keepdim=True)}, gradient=True)
+    "log of the sum is missing: subtract it": lambda z: z - z.amax(1, keepdim=True)}, gradient=(0,))
 
-check_cross_entropy = Exercise("4.2", cross_entropy, [(_logits, _labels), (_logits[:1], _labels[:1]), (torch.tensor([[1e4, 0.], [0., 1e4]]), torch.tensor([0, 0]))], {
+check_cross_entropy = Exercise("4.2", cross_entropy, [(_logits, _labels), (_logits[:1], _labels[:1]), (torch.tensor([[1e4, 0.], [0., 1e4]]), torch.tensor([0, 0])), (torch.tensor([[1e4, 0., 0.], [-200., -200., -200.]]), torch.tensor([1, 0]))], {
+    "softmax twice: take it of the logits, once": lambda z, y: cross_entropy(z.softmax(1), y),
+    "a small number inside the logarithm caps the loss: never compute the probability": lambda z, y: -(z.softmax(1) + 1e-8).log().gather(1, y[:, None]).mean(),
     "a sum over the batch where a mean is asked for": lambda z, y: cross_entropy(z, y) * len(y), "the sign": lambda z, y: -cross_entropy(z, y),
     "the mean over all classes too: only the label's probability counts": lambda z, y: cross_entropy(z, y) / z.shape[1],
     "logits instead of log-probabilities": lambda z, y: -z.gather(1, y[:, None]).mean(),
-    "probabilities instead of their logarithms": lambda z, y: -z.softmax(1).gather(1, y[:, None]).mean()}, gradient=True)
+    "probabilities instead of their logarithms": lambda z, y: -z.softmax(1).gather(1, y[:, None]).mean()}, gradient=(0,))
 
-check_cross_entropy_gradient = Exercise("4.3", lambda logits, labels: (logits.softmax(1) - one_hot(labels, logits.shape[1])) / len(labels), [(_logits, _labels), (_logits[:1], _labels[:1]), (_logits[1:], _labels[1:])], {
+check_cross_entropy_gradient = Exercise("4.3", lambda logits, labels: (logits.softmax(1) - one_hot(labels, logits.shape[1])) / len(labels), [(_logits, _labels), (_logits[:1], _labels[:1]), (torch.tensor([[1., 2., 0., -1.], [200., 0., 0., 0.]]), torch.tensor([3, 3]))], {
     "the mean over the batch divides by n": lambda z, y: z.softmax(1) - one_hot(y, z.shape[1]), "the one-hot target is missing": lambda z, y: z.softmax(1) / len(y),
     "the sign: the gradient points to where the loss grows": lambda z, y: (one_hot(y, z.shape[1]) - z.softmax(1)) / len(y),
     "divided by the number of all logits": lambda z, y: (z.softmax(1) - one_hot(y, z.shape[1])) / z.numel()})
 
-check_huber = Exercise("4.4", huber, [(_line, torch.zeros(5), 1.), (_line[:1], torch.ones(1), 2.), (_line, _line + .3, .5)], {
+check_huber = Exercise("4.4", huber, [(_line, torch.tensor([.5, -1., 0., 0., -.7]), 1.), (_line[:1], torch.ones(1), 2.), (_line, _line + .3, .5), (torch.tensor([-3., -.5, .2, .5, 2.]), torch.zeros(5), .4), (torch.tensor([[1., -3.], [.5, 4.]]), torch.ones(2, 2) / 3, 2.5)], {
     "that is the squared error: straight beyond delta": lambda p, y, d: (p - y).square().mean() / 2, "half the square: the factor 1/2 is missing": lambda p, y, d: 2 * huber(p, y, d),
-    "a sum where a mean is asked for": lambda p, y, d: huber(p, y, d) * len(p),
-    "beyond delta the line must meet the parabola: delta (|e| - delta / 2)": lambda p, y, d: torch.where((p - y).abs() <= d, (p - y).square() / 2, d * (p - y).abs()).mean()}, gradient=True)
+    "a sum where a mean is asked for": lambda p, y, d: huber(p, y, d) * p.numel(),
+    "beyond delta the line must meet the parabola: delta (|e| - delta / 2)": lambda p, y, d: torch.where((p - y).abs() <= d, (p - y).square() / 2, d * (p - y).abs()).mean()}, gradient=(0,))
 
 check_binary_cross_entropy = Exercise("4.5", binary_cross_entropy, [(_line, torch.tensor([0., 1., 1., 0., 1.])), (_line[:1], torch.ones(1)), (_far, torch.tensor([0., 1., 0., 1.]))], {
     "only y = 1 counts: -(1 - y) log(1 - p) is missing": lambda z, y: -(y * torch.nn.functional.logsigmoid(z)).mean(), "the sign": lambda z, y: -binary_cross_entropy(z, y),
-    "a sum where a mean is asked for": lambda z, y: binary_cross_entropy(z, y) * len(y), "0 and 1 are exchanged": lambda z, y: binary_cross_entropy(z, 1 - y)}, gradient=True)
+    "a sum where a mean is asked for": lambda z, y: binary_cross_entropy(z, y) * len(y), "0 and 1 are exchanged": lambda z, y: binary_cross_entropy(z, 1 - y)}, gradient=(0,))
