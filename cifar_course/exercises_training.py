@@ -5,9 +5,12 @@
 # %% auto #0
 __all__ = ['check_sgd_step', 'check_momentum_step', 'check_adam_step', 'check_largest_rate', 'check_rates', 'check_relu_backward',
            'check_linear_backward', 'check_numeric_gradient', 'check_updates', 'check_stop_epoch', 'check_confusion',
-           'check_recall', 'check_macro_f1', 'check_calibration_error', 'check_accuracy_of_batches']
+           'check_recall', 'check_macro_f1', 'check_calibration_error', 'check_accuracy_of_batches', 'check_cosine',
+           'check_batch_norm', 'check_clip', 'check_class_weights', 'check_ensemble']
 
 # %% ../nbs/lib/exercises_training.ipynb #20c0850c
+import math
+
 import torch
 
 from .evaluation import confusion_matrix, expected_calibration_error
@@ -168,3 +171,51 @@ check_accuracy_of_batches = Exercise("7.5", lambda batches: sum((p == y).sum().i
     "the last batch alone": lambda bs: (bs[-1][0] == bs[-1][1]).float().mean().item(),
     "divided by the number of batches": lambda bs: sum((p == y).sum().item() for p, y in bs) / len(bs),
     "every batch is taken to be as large as the first": lambda bs: sum((p == y).sum().item() for p, y in bs) / (len(bs) * len(bs[0][1]))})
+
+# %% ../nbs/lib/exercises_training.ipynb #69aa6335
+def _wave(t, high, low): return low + (high - low) * (1 + math.cos(math.pi * t)) / 2
+check_cosine = Exercise("8.1", _wave, [(0., 1., 0.), (1., 1., .1), (.25, 3., 1.), (.5, .1, .001)], {
+    "it falls: from high at the start to low at the end": lambda t, high, low: _wave(1 - t, high, low),
+    "low is added, so the height of the wave is high - low": lambda t, high, low: low + high * (1 + math.cos(math.pi * t)) / 2,
+    "half a wave: the cosine goes through pi, not 2 pi": lambda t, high, low: _wave(2 * t, high, low),
+    "a quarter of a wave: the cosine goes through pi, not pi / 2": lambda t, high, low: low + (high - low) * math.cos(math.pi * t / 2),
+    "that is a straight line": lambda t, high, low: high + (low - high) * t,
+    "low is left out": lambda t, high, low: _wave(t, high, 0)})
+
+_units = torch.tensor([[1., -2., .5], [3., 0., .5], [5., 1., -1.], [0., 4., 2.]])
+def _normalised(x, eps, axis=0, correction=0): return (x - x.mean(axis, keepdim=True)) / (x.var(axis, correction=correction, keepdim=True) + eps).sqrt()
+check_batch_norm = Exercise("8.2", _normalised, [(_units, 1e-5), (_units[:2], .1), (_units[:, :1], 1e-3), (torch.ones(3, 2), 1e-5)], {
+    "over the units of a picture instead of the pictures of the batch: that is layer norm": lambda x, eps: _normalised(x, eps, 1),
+    "divided by n - 1: batch norm divides by n": lambda x, eps: _normalised(x, eps, correction=1),
+    "eps belongs under the root": lambda x, eps: (x - x.mean(0)) / (x.var(0, correction=0).sqrt() + eps),
+    "divided by the variance: take its root": lambda x, eps: (x - x.mean(0)) / (x.var(0, correction=0) + eps),
+    "one mean and spread for the whole batch: each unit has its own": lambda x, eps: (x - x.mean()) / (x.var(correction=0) + eps).sqrt(),
+    "the mean is not subtracted": lambda x, eps: x / (x.var(0, correction=0) + eps).sqrt()}, gradient=(0,))
+
+def _clipped(a, b, max_norm):
+    norm = math.sqrt(a.square().sum().item() + b.square().sum().item())
+    factor = min(1, max_norm / norm) if norm else 1
+    return a * factor, b * factor
+def _own(a, max_norm): return a * min(1, max_norm / max(a.norm().item(), 1e-12))
+check_clip = Exercise("8.3", _clipped, [(torch.tensor([3., 0.]), torch.tensor([[4.]]), 1.), (torch.tensor([.3]), torch.tensor([.4]), 1.), (torch.tensor([6., 3.]), torch.tensor([1., 8.]), 5.)], {
+    "each tensor by itself: one length for both": lambda a, b, m: (_own(a, m), _own(b, m)),
+    "gradients that are short enough stay as they are: the factor is at most 1": lambda a, b, m: (a * m / (a.square().sum() + b.square().sum()).sqrt(), b * m / (a.square().sum() + b.square().sum()).sqrt()),
+    "each number is cut off by itself: that changes the direction": lambda a, b, m: (a.clamp(-m, m), b.clamp(-m, m)),
+    "the root is missing: the length is the square root of the sum of squares": lambda a, b, m: (a * min(1, m / (a.square().sum() + b.square().sum()).item()), b * min(1, m / (a.square().sum() + b.square().sum()).item())),
+    "lengths do not add up: their squares do": lambda a, b, m: (a * min(1, m / (a.norm() + b.norm()).item()), b * min(1, m / (a.norm() + b.norm()).item()))})
+
+_unequal = torch.tensor([0, 0, 0, 1, 2, 2])
+check_class_weights = Exercise("8.4", lambda labels, k: len(labels) / (k * torch.bincount(labels, minlength=k)), [(_unequal, 3), (torch.tensor([1, 0, 0, 0, 0]), 2), (torch.arange(4), 4)], {
+    "frequent classes get small weights, rare ones large ones: divide by the counts": lambda y, k: torch.bincount(y, minlength=k) * k / len(y),
+    "1 / count: the mean over all pictures is not 1": lambda y, k: 1 / torch.bincount(y, minlength=k),
+    "n / count: divide by the number of classes too": lambda y, k: len(y) / torch.bincount(y, minlength=k),
+    "the weights sum to 1: the mean over all pictures is to be 1": lambda y, k: (1 / torch.bincount(y, minlength=k)) / (1 / torch.bincount(y, minlength=k)).sum(),
+    "a weight per picture: one per class is asked for": lambda y, k: (len(y) / (k * torch.bincount(y, minlength=k)))[y]})
+
+_first, _second = torch.tensor([[9., 0., 8.], [0., 1., 0.], [0., 30., 0.], [2., 1.9, 0.]]), torch.tensor([[0., 0., .5], [1.5, 0., 0.], [40., 0., 39.9], [0., .8, 0.]])
+check_ensemble = Exercise("8.5", lambda a, b: (a.softmax(1) + b.softmax(1)).argmax(1), [(_first, _second), (_second, _first), (_first[:1], _second[:1]), (_first[2:3], _second[2:3])], {
+    "a mean of logits: the network that shouts loudest decides": lambda a, b: (a + b).argmax(1),
+    "the first network decides alone": lambda a, b: a.argmax(1), "the second network decides alone": lambda a, b: b.argmax(1),
+    "over the batch: each picture has its own classes": lambda a, b: (a.softmax(0) + b.softmax(0)).argmax(1),
+    "that is the product of the probabilities, which is the mean of the logits": lambda a, b: (a.softmax(1) * b.softmax(1)).argmax(1),
+    "probabilities, not classes": lambda a, b: (a.softmax(1) + b.softmax(1)) / 2})

@@ -58,7 +58,7 @@ OPTIMIZERS = {
     "rmsprop": torch.optim.RMSprop, "adam": partial(torch.optim.Adam, fused=True), "adamw": partial(torch.optim.AdamW, fused=True)}
 
 # %% ../nbs/lib/experiments.ipynb #9ca9ef18
-_augmentations = {"none": {}, "flip": {"flip": True}, "shift .1": {"shift": .1}, "rotation 10°": {"rotation": 10}, "crop 4": {"crop_padding": 4},
+_augmentations = {"none": {}, "flip": {"flip": True}, "shift .1": {"shift": .1}, "shift .1, black": {"shift": .1, "fill": "zeros"}, "rotation 10°": {"rotation": 10}, "crop 4": {"crop_padding": 4},
                   "cutout 8": {"cutout": 8}, "flip, shift, rotation": {"flip": True, "shift": .1, "rotation": 10}}
 _sizes = ((), (64,), (256,), (1024,), (256, 256), (256, 256, 256, 256), (512, 256))
 _rates = {"sgd": (1e-3, 3e-3, .01, .03, .1, .3), "momentum": (1e-3, 3e-3, .01, .03, .1), "nesterov": (1e-3, 3e-3, .01, .03, .1), "adagrad": (1e-3, 3e-3, .01, .03)}

@@ -68,7 +68,7 @@ def mae_of_softmax(logits: Tensor, labels: Tensor) -> Tensor:
 def focal_loss(logits: Tensor, labels: Tensor, gamma: float = 2.) -> Tensor:
     "Cross-entropy times (1 - p)^gamma: what is nearly right counts little (Lin et al. 2017)."
     logp = log_softmax(logits).gather(1, labels[:, None])[:, 0]
-    return -((1 - logp.exp()) ** gamma * logp).mean()
+    return -((1 - logp.exp()).clamp(min=1e-12) ** gamma * logp).mean()          # a root's slope at 0 would be infinite
 
 # %% ../nbs/04_losses.ipynb #c9943704
 LOSSES = {"cross_entropy": cross_entropy, "label_smoothing": partial(cross_entropy, label_smoothing=.1), "focal": focal_loss,

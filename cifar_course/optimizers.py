@@ -101,7 +101,7 @@ class Surface:
 SURFACES = {
     "ravine": Surface(lambda a, b: (a**2 + 30 * b**2) / 2, (-2., .5), (-2.5, 1, -1, 1)),
     "saddle": Surface(lambda a, b: (a**2 - b**2) / 2 + b**4 / 8, (-2., .001), (-2.5, 1, -2, 2)),
-    "rosenbrock": Surface(lambda a, b: (1 - a) ** 2 + 20 * (b - a**2) ** 2, (-1.2, 1.), (-2, 2, -1, 3)),       # Rosenbrock 1960, with 20 for 100
+    "rosenbrock": Surface(lambda a, b: ((1 - a) ** 2 + 20 * (b - a**2) ** 2) / 10, (-1.2, 1.), (-2, 2, -1, 3)),  # Rosenbrock 1960, made gentler
 }
 
 def descend(surface: Surface, new_optimizer: Callable, n_steps: int = 60, start: tuple[float, float] | None = None) -> Tensor:

@@ -36,9 +36,10 @@ def spread(values: list[float]) -> dict[str, float]:
     return {"n": len(values), "mean": statistics.fmean(values), "std": statistics.stdev(values) if len(values) > 1 else 0.}
 
 def percent(values: list[float]) -> str:
-    "Shares as text: mean ± standard deviation in percent, and n."
+    "Shares as text: mean ± standard deviation (where there are several) in percent, and n."
     s = spread(values)
-    return f"{s['mean']:.1%} ± {100 * s['std']:.1f} (n = {s['n']})"
+    beside = f" ± {100 * s['std']:.1f}" if s["n"] > 1 else ""
+    return f"{s['mean']:.1%}{beside} (n = {s['n']})"
 
 # %% ../nbs/lib/records.ipynb #04c30cdc
 def gain(record: dict, arm: str, baseline: str, quantity: str = "validation accuracy") -> dict:

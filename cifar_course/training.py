@@ -64,7 +64,7 @@ def relative_error(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.linalg.norm(a - b) / max(np.linalg.norm(a) + np.linalg.norm(b), 1e-300))
 
 # %% ../nbs/06_training.ipynb #e93b91ff
-HOOKS = ("before_fit", "before_epoch", "before_batch", "after_loss", "after_batch", "after_epoch", "after_fit")
+HOOKS = ("before_fit", "before_epoch", "before_batch", "after_loss", "after_backward", "after_batch", "after_epoch", "after_fit")
 
 class Callback:
     "Something that happens at the hooks it defines, each called with the learner. What it must remember over a restart is in its `state_dict`."
@@ -116,6 +116,7 @@ class Learner:
             self.loss = self.loss_fn(logits.float(), yb)
             self.call("after_loss")
             self.loss.backward()
+            self.call("after_backward")
             self.optimizer.step()
             self.optimizer.zero_grad()
             loss_sum += self.loss.detach() * len(yb)

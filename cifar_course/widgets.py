@@ -90,5 +90,6 @@ def show_settings(compute: Callable, plot: Callable, settings: list[dict], figsi
     for i, each in enumerate(settings):
         ax = axes[0, i] if n_axes == 1 else axes[i]
         plot(compute(**each), ax)
-        (ax if n_axes == 1 else ax[0]).set_title(", ".join(f"{name} {value}" for name, value in each.items()), fontsize=9)
+        first = ax if n_axes == 1 else ax[0]
+        first.set_title("\n".join(filter(None, [", ".join(f"{name} {value}" for name, value in each.items()), first.get_title()])), fontsize=8)
     return figure
