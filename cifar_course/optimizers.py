@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
+from matplotlib.axes import Axes
 from torch import Tensor, nn
 
 # %% ../nbs/05_optimizers.ipynb #ae813063
@@ -116,7 +117,7 @@ def descend(surface: Surface, new_optimizer: Callable, n_steps: int = 60, start:
     return torch.stack(path)
 
 # %% ../nbs/05_optimizers.ipynb #075df405
-def plot_paths(surface: Surface, paths: dict[str, Tensor], ax) -> plt.Axes:
+def plot_paths(surface: Surface, paths: dict[str, Tensor], ax: Axes) -> Axes:
     "Paths (n, 2) over the surface's contours, the lowest loss of each in the legend."
     left, right, bottom, top = surface.window
     a, b = torch.meshgrid(torch.linspace(left, right, 80), torch.linspace(bottom, top, 80), indexing="xy")

@@ -145,6 +145,7 @@ class Progress(Callback):
         self.bar.set_postfix_str(f"loss {row['train_loss']:.3f}, validation {row['validation_loss']:.3f} ({row['validation_accuracy']:.1%})")
     def after_fit(self, learner): self.bar.close()
 
+# %% ../nbs/06_training.ipynb #ab7f7879
 class KeepBest(Callback):
     "Keeps a copy of the weights at the lowest validation loss (at first, of those it starts from); `restore` puts them into the model when training ends by itself."
     def __init__(self, restore: bool = False): self.restore, self.loss, self.epoch, self.weights = restore, float("inf"), 0, None
@@ -230,6 +231,7 @@ def set_random_state(state: dict, generator: torch.Generator | None = None) -> N
     if state["mps"] is not None and torch.backends.mps.is_available(): torch.mps.set_rng_state(state["mps"])
     if generator: generator.set_state(state["generator"])
 
+# %% ../nbs/06_training.ipynb #fcfd504e
 class Checkpoint(Callback):
     "Writes the learner's state and `extra` (plain values) to `path` after every epoch. Must stand last among the callbacks."
     def __init__(self, path: str | Path, **extra): self.path, self.extra = Path(path), extra
