@@ -86,7 +86,7 @@ CHANGES = {
 
 def ledger(changes: dict[str, dict]) -> dict[str, Arm]:
     "Report 1's network, then one arm per change, each with all changes before it."
-    arm = Arm((3e-4, 1e-3, 3e-3, .01), {"dropout": .5, "initialisation": "xavier"}, {"flip": True, "shift": .2, "rotation": 20}, "scaled", batch_size=64)
+    arm = Arm((1e-4, 3e-4, 1e-3, 3e-3, .01), {"dropout": .5, "initialisation": "xavier"}, {"flip": True, "shift": .2, "rotation": 20}, "scaled", batch_size=64)
     arms = {"report 1": arm}
     for name, change in changes.items():
         arm = replace(arm, **{key: arm.model | value if key == "model" else value for key, value in change.items()})
