@@ -15,6 +15,8 @@ for path in (Path(a) for a in sys.argv[1:] if a != "--pictures"):
     notebook, start = nbformat.read(path, 4), time.perf_counter()
     NotebookClient(notebook, timeout=3600, resources={"metadata": {"path": path.parent}}).execute()
     for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            if "<Figure" in output.get("data", {}).get("text/plain", "") and "image/png" not in output.data: raise SystemExit(f"{path}: this cell's figure has no picture:\n{cell.source}")
         if emptied & set(cell.metadata.get("tags", ())): cell.outputs = []
     notebook.metadata.pop("widgets", None)
     nbformat.write(notebook, path)

@@ -13,6 +13,7 @@ import io
 from collections.abc import Callable
 
 import ipywidgets
+import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -85,8 +86,8 @@ def show_settings(compute: Callable, plot: Callable, settings: list[dict], figsi
     n = len(settings)
     shape = (1, n) if n_axes == 1 else (n, n_axes)
     with sns.axes_style("whitegrid"):
-        figure = Figure((figsize[0] * n, figsize[1]) if n_axes == 1 else (figsize[0], figsize[1] * n), layout="constrained")
-        axes = figure.subplots(*shape, squeeze=False)
+        figure, axes = plt.subplots(*shape, figsize=(figsize[0] * n, figsize[1]) if n_axes == 1 else (figsize[0], figsize[1] * n), layout="constrained", squeeze=False)
+    plt.close(figure)                                    # the notebook shows what the cell returns; pyplot would show it again
     for i, each in enumerate(settings):
         ax = axes[0, i] if n_axes == 1 else axes[i]
         plot(compute(**each), ax)
