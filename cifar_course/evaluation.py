@@ -105,9 +105,8 @@ def reliability(confidence: Tensor, right: Tensor, n_bins: int = 10) -> dict[str
 def expected_calibration_error(confidence: Tensor, right: Tensor, n_bins: int = 15) -> float:
     "Mean gap between confidence (n,) and share of `right` (n,) over `n_bins` equally wide bins of confidence, weighted by their sizes."
     if confidence.isnan().any(): return float("nan")     # of a network that diverged
-    where = (confidence * n_bins).long().clamp(max=n_bins - 1)
-    gap = torch.zeros(n_bins, dtype=torch.float64).index_add_(0, where, confidence.double() - right.double())
-    return gap.abs().sum().item() / len(confidence)
+    bins = reliability(confidence, right, n_bins)
+    return (bins["n"] * (bins["confidence"] - bins["accuracy"]).abs()).nansum().item() / len(confidence)
 
 # %% ../nbs/07_evaluation.ipynb #60273fe5
 def fit_temperature(logits: Tensor, labels: Tensor) -> float:

@@ -61,14 +61,14 @@ OPTIMIZERS = {
 _augmentations = {"none": {}, "flip": {"flip": True}, "shift .1": {"shift": .1}, "rotation 10°": {"rotation": 10}, "crop 4": {"crop_padding": 4},
                   "cutout 8": {"cutout": 8}, "flip, shift, rotation": {"flip": True, "shift": .1, "rotation": 10}}
 _sizes = ((), (64,), (256,), (1024,), (256, 256), (256, 256, 256, 256), (512, 256))
-_rates = {"sgd": (1e-3, 3e-3, .01, .03, .1, .3), "momentum": (1e-3, 3e-3, .01, .03, .1), "nesterov": (1e-3, 3e-3, .01, .03, .1), "adagrad": (1e-3, 3e-3, .01, .03)}
+_rates = {"sgd": (1e-3, 3e-3, .01, .03, .1, .3), "momentum": (1e-3, 3e-3, .01, .03, .1), "nesterov": (1e-3, 3e-3, .01, .03, .1), "adagrad": (3e-4, 1e-3, 3e-3, .01, .03), "rmsprop": (1e-5, *Arm.lrs)}
 
 EXPERIMENTS = {
     "scaling": Experiment("what the first layer is fed", {name: Arm((1e-5, 1e-4, 3e-4, 1e-3), pixels=name) for name in ("bytes", "scaled", "standardised")}),
     "shuffled_pixels": Experiment("pixels in place, or all pictures shuffled by one permutation", {"in place": Arm(), "shuffled": Arm(shuffled_pixels=True)}),
-    "augmentation": Experiment("what each augmentation buys", {name: Arm((3e-4, 1e-3), augmentation=settings) for name, settings in _augmentations.items()}, n_epochs=15),
+    "augmentation": Experiment("what each augmentation buys", {name: Arm((1e-4, 3e-4, 1e-3), augmentation=settings) for name, settings in _augmentations.items()}, n_epochs=15),
     "width_depth": Experiment("width and depth", {", ".join(map(str, sizes)) or "linear": Arm(model={"hidden_sizes": sizes}) for sizes in _sizes}),
-    "dropout": Experiment("dropout from 0 to .5", {str(p): Arm((3e-4, 1e-3), {"dropout": p}) for p in (0., .1, .2, .3, .4, .5)}, n_epochs=15),
+    "dropout": Experiment("dropout from 0 to .5", {str(p): Arm((1e-4, 3e-4, 1e-3), {"dropout": p}) for p in (0., .1, .2, .3, .4, .5)}, n_epochs=15),
     "activations": Experiment("which activation trains best", {name: Arm((*Arm.lrs, 3e-3), {"activation": name}) for name in ACTIVATIONS}),
     "losses": Experiment("which loss trains best", {name: Arm((*Arm.lrs, 3e-3), loss=name) for name in LOSSES}),
     "optimizers": Experiment("which optimizer trains best", {name: Arm(_rates.get(name, Arm.lrs), optimizer=name, weight_decay=.05 * (name == "adamw")) for name in OPTIMIZERS}),
