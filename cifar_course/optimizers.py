@@ -127,7 +127,7 @@ def plot_paths(surface: Surface, paths: dict[str, Tensor], ax: Axes) -> Axes:
         last = surface.function(*path[-1]).item()
         ax.plot(*path.T, ".-", lw=1, ms=3, label=f"{name}: {last:.3g}")
     ax.set(xlim=(left, right), ylim=(bottom, top), xlabel="weight a", ylabel="weight b")
-    ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(.5, -.16), ncols=2)      # below: nothing of a path is hidden
+    ax.legend(fontsize=7, loc="upper center", bbox_to_anchor=(.5, -.22), ncols=2)      # below: nothing of a path is hidden
     return ax
 
 # %% ../nbs/05_optimizers.ipynb #24eaf554
