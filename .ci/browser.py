@@ -100,6 +100,7 @@ def check(page, url: str, path: Path, rows: list, failures: list) -> None:
     tags = [tag for cell in cells for tag in cell["metadata"].get("tags", [])]
     run_all(page, url, name)
     errors = [e.inner_text() for e in page.query_selector_all("[data-mime-type='application/vnd.jupyter.stderr']")]          # tracebacks and warnings alike
+    failures += [f"{name}: a figure is shown as the text {e.inner_text()!r}" for e in page.query_selector_all("[data-mime-type='text/plain']") if e.inner_text().startswith("<Figure")]
     unsolved = [e for e in errors if "NotImplementedError: Exercise" in e]
     failures += [f"{name}: a cell says {e[-300:]!r}" for e in errors if e not in unsolved]
     if len(unsolved) != tags.count("exercise"): failures.append(f"{name}: {len(unsolved)} unsolved exercises ran, expected {tags.count('exercise')}")

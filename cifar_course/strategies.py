@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from .training import Callback
 
 # %% ../nbs/08_strategies.ipynb #08b67560
-def constant(t: float) -> float: return 1.
+def constant(t: float) -> float:
+    "Every schedule gives the share of the highest rate at progress t, from 0 to 1; this one stays there."
+    return 1.
 
 def step(t: float, n_steps: int = 3, factor: float = .1) -> float:
     "Falls to `factor` of itself after each of `n_steps` equal parts."
@@ -32,7 +34,7 @@ def cosine(t: float) -> float:
 
 def one_cycle(t: float, rise: float = .3, start: float = 1 / 25, end: float = 1 / 250_000) -> float:
     "Up from `start` to 1 in the first `rise` of the run, down to `end` in the rest, both along a cosine (Smith & Topin 2018)."
-    a, b, u = (start, 1, t / rise) if t < rise else (1, end, (t - rise) / (1 - rise))
+    a, b, u = (start, 1, t / rise) if t < rise or rise == 1 else (1, end, (t - rise) / (1 - rise))
     return b + (a - b) * cosine(u)
 
 SCHEDULES = {"constant": constant, "step": step, "exponential": exponential, "cosine": cosine, "one_cycle": one_cycle}
@@ -54,7 +56,7 @@ class ByProgress(Callback):
     def before_batch(self, learner):
         if self.peak is None: self.peak = learner.lr
         steps = len(learner.train_batches)
-        for group in learner.optimizer.param_groups: group["lr"] = self.peak * self.schedule((learner.epoch * steps + learner.batch - 1) / (learner.n_epochs * steps - 1))
+        for group in learner.optimizer.param_groups: group["lr"] = self.peak * self.schedule((learner.epoch * steps + learner.batch - 1) / max(learner.n_epochs * steps - 1, 1))
     def state_dict(self): return {"peak": self.peak}
     def load_state_dict(self, state): self.peak = state["peak"]
 
