@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['print_summary', 'run_train', 'claim_folder', 'run_data', 'run_recipes', 'run_predict', 'run_report', 'run_record',
-           'build_parser', 'main']
+           'run_drift', 'build_parser', 'main']
 
 # %% ../nbs/lib/cli.ipynb #09d35e8f
 import argparse
@@ -149,14 +149,31 @@ def run_record(args) -> int:
     from cifar_course.core import choose
     from cifar_course.experiments import EXPERIMENTS, run_experiment
     from cifar_course.lessons import standin_lessons
-    from cifar_course.records import save_record
+    from cifar_course.records import load_record, save_record
     from cifar_course.runs import record_recipe
     what, seeds, progress = choose("record", args.name, {"standin_lessons": None, **RECIPES, **EXPERIMENTS}), range(args.seeds), not args.quiet
-    if what is None: record = standin_lessons(seeds, progress)
-    elif args.name in RECIPES: record = record_recipe(what, _load(args.data, args.root), seeds, args.data, progress)
-    else: record = run_experiment(what, _load(args.data, args.root), seeds, progress=progress)
-    command = f"cifar-course record {args.name} --seeds {args.seeds}" + ("" if args.name == "standin_lessons" else f" --data {args.data}")
-    print(f"Written: {save_record(args.name, {'name': args.name, 'command': command, **record}, args.out)}")
+    earlier = load_record(args.name, args.out) if args.more else None
+    if earlier and args.name not in RECIPES: raise ValueError(f"--more is for recipes: all arms of {args.name} are measured together")
+    if what is None: records = [standin_lessons(seeds, progress)]
+    elif args.name in RECIPES: records = record_recipe(what, _load(args.data, args.root), seeds, args.data, progress, earlier)
+    else: records = [run_experiment(what, _load(args.data, args.root), seeds, progress=progress)]
+    for record in records:                               # a recipe's grows with each seed, so that an interrupt loses one run at most
+        command = f"cifar-course record {args.name} --seeds {len(record['seeds'])}" + ("" if args.name == "standin_lessons" else f" --data {args.data}")
+        path = save_record(args.name, {"name": args.name, "command": command} | {k: v for k, v in record.items() if k not in ("name", "command")}, args.out)
+    print(f"Written: {path}")
+    return 0
+
+def run_drift(args) -> int:
+    "Measure records again into a folder of their own, and print old against new. Records that lie in the folder already are not measured again."
+    from cifar_course.records import compare_records, load_record, record_names
+    folder, rows = Path(args.folder), [("", "old", "new", "")]
+    for name in args.names or [name for name in record_names() if "seeds" in load_record(name)]:        # not that of the benchmark
+        old = load_record(name)
+        if name not in record_names(folder) or len(load_record(name, folder)["seeds"]) < len(old["seeds"]):
+            print(f"{name}: {old['command']}", file=sys.stderr)
+            run_record(argparse.Namespace(name=name, seeds=len(old["seeds"]), data="standin" if old["data"] == "stand-in" else "cifar10", root=args.root, out=folder, quiet=args.quiet, more=name in record_names(folder)))
+        rows += [(f"{name}: {row['what']}", f"{row['old']:.4f}", f"{row['new']:.4f}", "drifted" if row["drifted"] else "") for row in compare_records(old, load_record(name, folder))]
+    _print_table(rows)
     return 0
 
 # %% ../nbs/lib/cli.ipynb #fd3cfe2c
@@ -206,6 +223,10 @@ def _add_commands(command, common) -> None:
     add("name", metavar="RECORD", help="a recipe, a comparison of the chapters, or standin_lessons; an unknown name lists all")
     add("--seeds", type=_whole(1), default=5, help="how many seeds, from 0"); add("--quiet", **quiet)
     add("--out", help="the folder to write to; without it the package's own records")
+    add("--more", action="store_true", help="keep the seeds that a recipe's record has already, and add those that are missing")
+    add = command("drift", run_drift)
+    add("folder", metavar="FOLDER", help="where the new records go"); add("names", nargs="*", metavar="RECORD", help="which to measure; none: all, which takes many hours")
+    add("--root", help="where cifar-10-batches-py lies; without it $CIFAR_COURSE_DATA, then the user's cache"); add("--quiet", **quiet)
 
 # %% ../nbs/lib/cli.ipynb #f3301c8d
 def main(argv: list[str] | None = None) -> int:

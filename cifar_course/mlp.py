@@ -39,12 +39,12 @@ INITIALISATIONS = {
     "zero": nn.init.zeros_}
 
 def initialise(model: nn.Module, initialisation: str | Callable[[Tensor], object] = "he") -> None:
-    "Fill every linear layer's weight by name or by your own function, and its bias with zeros; `torch` leaves both as they are."
+    "Fill the weight of every linear layer and convolution by name or by your own function, and the bias with zeros; `torch` leaves both as they are."
     fill = choose("initialisation", initialisation, INITIALISATIONS) if isinstance(initialisation, str) else initialisation
     for layer in model.modules():
-        if fill and isinstance(layer, nn.Linear):
+        if fill and isinstance(layer, (nn.Linear, nn.Conv2d)):
             fill(layer.weight)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None: nn.init.zeros_(layer.bias)
 
 # %% ../nbs/02_mlp.ipynb #eb586810
 class Dropout(nn.Dropout):

@@ -11,7 +11,7 @@ import contextlib
 import csv
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from PIL import Image, ImageOps
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
+from .convnet import CNN
 from .core import atomic_path, choose, default_device, environment, has_bfloat16, set_seed
 from .data import DataError, Dataset
 from .evaluation import Evaluation, evaluate
@@ -43,8 +44,9 @@ def new_optimizer(phase: Phase, model: nn.Module) -> torch.optim.Optimizer:
     parameters = list(model.parameters())
     common = {"lr": phase.lr, "weight_decay": phase.weight_decay}
     fused = {"fused": parameters[0].device.type in ("cpu", "cuda")}
-    makers = {"sgd": partial(torch.optim.SGD, momentum=phase.momentum, **fused), "adam": partial(torch.optim.Adam, **fused),
-              "adamw": partial(torch.optim.AdamW, **fused), "rmsprop": partial(torch.optim.RMSprop, alpha=.9, eps=1e-7, momentum=phase.momentum)}
+    makers = {"sgd": partial(torch.optim.SGD, momentum=phase.momentum, nesterov=phase.nesterov, **fused), "adam": partial(torch.optim.Adam, **fused),
+              "adamw": partial(torch.optim.AdamW, **fused), "rmsprop": partial(torch.optim.RMSprop, alpha=.9, eps=1e-7, momentum=phase.momentum),
+              "adagrad": partial(torch.optim.Adagrad, initial_accumulator_value=.1, eps=1e-7, **fused)}
     return choose("optimizer", phase.optimizer, makers)(parameters, **common)
 
 def new_schedule(phase: Phase, n_batches: int) -> list[Callback]:
@@ -66,8 +68,10 @@ class Workbench:
     validation: Batches
     test: Batches
 
-def new_model(recipe: Recipe) -> MLP:
-    return MLP(recipe.hidden_sizes, activation=recipe.activation, dropout=recipe.dropout, batch_norm=recipe.batch_norm, initialisation=recipe.initialisation)
+def new_model(recipe: Recipe) -> MLP | CNN:
+    "The recipe's network with new weights."
+    common = {name: getattr(recipe, name) for name in ("hidden_sizes", "activation", "dropout", "batch_norm", "initialisation")}
+    return CNN(recipe.channels, padding=recipe.padding, last_pool=recipe.last_pool, **common) if recipe.channels else MLP(**common)
 
 def set_up(recipe: Recipe, data: Dataset, seed: int = 0, device: torch.device | str = "cpu") -> Workbench:
     "Model and batches on `device`; the same recipe, data and seed give the same split, initial weights and order of batches."
@@ -174,18 +178,22 @@ def _load_tensors(path: Path, *needed: str) -> dict:
     except Exception as e: raise DataError(f"{path} is damaged or not of this course ({type(e).__name__}): train again") from e
     return state
 
-def record_recipe(recipe: Recipe, data: Dataset, seeds=range(5), source: str = "cifar10", progress: bool = True) -> dict:
-    "Train `recipe` once per seed and gather what a record says: what ran, and what came out."
-    def run(folder: Path, seed: int) -> dict:
-        train_run(recipe, data, folder, seed, source, progress=progress)
-        curve = [round(row["validation_accuracy"], 4) for row in read_history(folder / "history.csv")]
-        return json.loads((folder / "metrics.json").read_text(encoding="utf-8")) | {"validation_curve": curve}
-    with tempfile.TemporaryDirectory() as folder: rows = [run(Path(folder) / str(seed), seed) for seed in seeds]
-    kept = ("seed", "train", "validation", "test", "confidence", "epochs", "seconds", "stopped", "validation_curve")
-    return {"what": f"{recipe.about}; the test set read once, at the end", "recipe": asdict(recipe), "data": data.name, "parameters": rows[0]["parameters"],
-            "seeds": list(seeds), "runs": [{name: row[name] for name in kept} for row in rows],
-            "summary": {**{f"{part} accuracy": spread([row[part]["accuracy"] for row in rows]) for part in ("train", "validation", "test")}, "seconds": spread([row["seconds"] for row in rows])},
-            "environment": rows[0]["environment"]}
+def record_recipe(recipe: Recipe, data: Dataset, seeds=range(5), source: str = "cifar10", progress: bool = True, earlier: dict | None = None) -> Iterator[dict]:
+    "Train `recipe` once per seed; after each seed, the record so far: what ran, and what came out. Seeds in an `earlier` record of the same recipe and data are kept."
+    if earlier and (recipe_from_dict(earlier["recipe"]) != recipe or earlier["data"] != data.name): raise ValueError(f"the record of {recipe.name} is of another recipe or of other data: measure it anew")
+    runs = {run["seed"]: run for run in (earlier["runs"] if earlier else ())}
+    if earlier: yield earlier
+    for seed in seeds:
+        if seed in runs: continue
+        with tempfile.TemporaryDirectory() as folder:
+            train_run(recipe, data, Path(folder) / "run", seed, source, progress=progress)
+            metrics = json.loads((Path(folder) / "run" / "metrics.json").read_text(encoding="utf-8"))
+            curve = [round(row["validation_accuracy"], 4) for row in read_history(Path(folder) / "run" / "history.csv")]
+        runs[seed] = {name: metrics[name] for name in ("seed", "train", "validation", "test", "confidence", "epochs", "seconds", "stopped")} | {"validation_curve": curve}
+        rows = [runs[seed] for seed in sorted(runs)]
+        yield {"what": f"{recipe.about}; the test set read once, at the end", "recipe": asdict(recipe), "data": data.name, "parameters": metrics["parameters"], "seeds": sorted(runs), "runs": rows,
+               "summary": {**{f"{part} accuracy": spread([row[part]["accuracy"] for row in rows]) for part in ("train", "validation", "test")}, "seconds": spread([row["seconds"] for row in rows])},
+               "environment": metrics["environment"]}
 
 # %% ../nbs/lib/runs.ipynb #ceed3b76
 @dataclass
