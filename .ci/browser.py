@@ -72,7 +72,7 @@ def move(page, control) -> str:
         page.keyboard.press("ArrowLeft" if handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax") else "ArrowRight")
         return "slide"
     text = control.query_selector("input[type=text]")
-    text.fill(text.get_attribute("placeholder") or "128, 64")
+    text.fill((text.get_attribute("placeholder") or "").strip("\u200b") or "128, 64")     # ipywidgets' empty placeholder is a space of no width
     text.press("Enter")
     return "type"
 

@@ -172,7 +172,9 @@ def run_drift(args) -> int:
         if name not in record_names(folder) or len(load_record(name, folder)["seeds"]) < len(old["seeds"]):
             print(f"{name}: {old['command']}", file=sys.stderr)
             run_record(argparse.Namespace(name=name, seeds=len(old["seeds"]), data="standin" if old["data"] == "stand-in" else "cifar10", root=args.root, out=folder, quiet=args.quiet, more=name in record_names(folder)))
-        rows += [(f"{name}: {row['what']}", f"{row['old']:.4f}", f"{row['new']:.4f}", "drifted" if row["drifted"] else "") for row in compare_records(old, load_record(name, folder))]
+        new = load_record(name, folder)
+        if new["data"] != old["data"]: print(f"{name}: the old record is of {old['data']}, the new one of {new['data']}", file=sys.stderr)
+        rows += [(f"{name}: {row['what']}", f"{row['old']:.4f}", f"{row['new']:.4f}", "drifted" if row["drifted"] else "") for row in compare_records(old, new)]
     _print_table(rows)
     return 0
 
