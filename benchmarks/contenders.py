@@ -2,8 +2,8 @@
 
     python benchmarks/contenders.py NAME --recipe RECIPE --data cifar10 [--until ACCURACY] [--limit SECONDS]
 
-Each line of the output is one epoch, as JSON. All peers get the recipe's network, batch size, augmentation and highest learning rate; all start from what they call their
-default initial weights; scikit-learn's MLPClassifier, which has neither augmentation nor batch norm nor schedules, trains the plain network at its own default rate."""
+Each line of the output is one epoch, as JSON. All peers get the recipe's network, batch size, augmentation and highest learning rate. Ours and the DataLoader's
+start from the recipe's kind of initial weights, Keras and scikit-learn from their own. scikit-learn's MLPClassifier, which has neither augmentation nor batch norm nor schedules, trains the plain network at its own default rate."""
 import argparse
 import json
 import os
@@ -23,40 +23,34 @@ def report(epoch, accuracy, args):
 
 def ours(recipe, args):
     from cifar_course.core import has_bfloat16
-    from cifar_course.mlp import measure
     from cifar_course.runs import new_loss, new_optimizer, new_schedule, set_up
     from cifar_course.standin import load_data
     from cifar_course.training import Callback, Learner
 
     class Report(Callback):
-        def after_epoch(self, learner): report(learner.epoch, measure(learner.model, bench.test)[1], args)
+        def after_epoch(self, learner): report(learner.epoch, learner.row["validation_accuracy"], args)
 
     phase, bench = recipe.phases[0], set_up(recipe, load_data(args.data))
-    bench.validation = bench.test                        # the goal is set on the test set: judge on it alone
-    Learner(bench.model, bench.training, [next(iter(bench.validation))], new_loss(phase), new_optimizer(phase, bench.model),
+    Learner(bench.model, bench.training, bench.test, new_loss(phase), new_optimizer(phase, bench.model),         # the goal is set on the test set
             [*new_schedule(phase, len(bench.training)), Report()], bfloat16=recipe.bfloat16 and has_bfloat16()).fit(phase.n_epochs)
 
 
 def dataloader(recipe, args):
     "torchvision's transforms in a DataLoader of two workers; network, loss, optimizer and schedule as ours."
     import torch
-    from torch.utils.data import DataLoader, Dataset
+    from torch.utils.data import DataLoader
     from torchvision import transforms
+    from throughput import Pictures, augmentations
+    from cifar_course.core import has_bfloat16
     from cifar_course.mlp import measure
     from cifar_course.runs import new_loss, new_model, new_optimizer
     from cifar_course.standin import load_data
-
-    class Pictures(Dataset):
-        def __init__(self, images, labels, transform): self.images, self.labels, self.transform = [transforms.functional.to_pil_image(x) for x in images], labels.tolist(), transform
-        def __len__(self): return len(self.labels)
-        def __getitem__(self, i): return self.transform(self.images[i]), self.labels[i]
 
     data = load_data(args.data)
     held_out = int(len(data.train_labels) * recipe.validation_fraction)
     pixels = data.train_images.float() / 255
     plain = [transforms.ToTensor(), transforms.Normalize(pixels.mean((0, 2, 3)), pixels.std((0, 2, 3)))]
-    vary = [transforms.RandomHorizontalFlip(.5 if recipe.flip else 0), transforms.RandomAffine(recipe.rotation, (recipe.shift, recipe.shift), interpolation=transforms.InterpolationMode.BILINEAR)]
-    train = DataLoader(Pictures(data.train_images[held_out:], data.train_labels[held_out:], transforms.Compose(vary + plain)), recipe.batch_size, shuffle=True, num_workers=2,
+    train = DataLoader(Pictures(data.train_images[held_out:], data.train_labels[held_out:], transforms.Compose(augmentations(recipe) + plain)), recipe.batch_size, shuffle=True, num_workers=2,
                        drop_last=True, persistent_workers=True)
     test = DataLoader(Pictures(data.test_images, data.test_labels, transforms.Compose(plain)), 1000)
     phase, model = recipe.phases[0], new_model(recipe)
@@ -65,7 +59,8 @@ def dataloader(recipe, args):
     for epoch in range(1, phase.n_epochs + 1):
         model.train()
         for xb, yb in train:
-            loss_fn(model(xb), yb).backward()
+            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16 and has_bfloat16()): logits = model(xb)
+            loss_fn(logits.float(), yb).backward()
             optimizer.step()
             optimizer.zero_grad()
             schedule.step()

@@ -58,18 +58,21 @@ def ours(data, bfloat16):
 
 class Pictures(torch.utils.data.Dataset):
     "The pictures as torchvision's CIFAR10 hands them out: PIL images, one at a time, through a transform."
-    def __init__(self, data):
-        self.images, self.labels = [transforms.functional.to_pil_image(x) for x in data.train_images], data.train_labels.tolist()
-        self.transform = transforms.Compose([
-            transforms.RandomHorizontalFlip(),
-            transforms.RandomAffine(20, translate=(.2, .2), interpolation=transforms.InterpolationMode.BILINEAR),
-            transforms.ToTensor()])
+    def __init__(self, images, labels, transform):
+        self.images, self.labels, self.transform = [transforms.functional.to_pil_image(x) for x in images], labels.tolist(), transform
     def __len__(self): return len(self.labels)
     def __getitem__(self, i): return self.transform(self.images[i]), self.labels[i]
 
 
+def augmentations(recipe):
+    "The recipe's flips, rotations and shifts as torchvision's transforms of one picture."
+    return [transforms.RandomHorizontalFlip(.5 if recipe.flip else 0),
+            transforms.RandomAffine(recipe.rotation, (recipe.shift, recipe.shift), interpolation=transforms.InterpolationMode.BILINEAR)]
+
+
 def dataloader(data, workers):
-    loader = DataLoader(Pictures(data), BATCH, shuffle=True, num_workers=workers, drop_last=True, persistent_workers=workers > 0)
+    pictures = Pictures(data.train_images, data.train_labels, transforms.Compose([*augmentations(RECIPE), transforms.ToTensor()]))
+    loader = DataLoader(pictures, BATCH, shuffle=True, num_workers=workers, drop_last=True, persistent_workers=workers > 0)
     step, batches = new_step(), forever(loader)
     return lambda: step(*next(batches))
 

@@ -149,7 +149,7 @@ def run_record(args) -> int:
     from cifar_course.core import choose
     from cifar_course.experiments import EXPERIMENTS, run_experiment
     from cifar_course.lessons import standin_lessons
-    from cifar_course.records import load_record, save_record
+    from cifar_course.records import load_record, record_names, save_record
     from cifar_course.runs import record_recipe
     what, seeds, progress = choose("record", args.name, {"standin_lessons": None, **RECIPES, **EXPERIMENTS}), range(args.seeds), not args.quiet
     earlier = load_record(args.name, args.out) if args.more else None
@@ -157,10 +157,13 @@ def run_record(args) -> int:
     if what is None: records = [standin_lessons(seeds, progress)]
     elif args.name in RECIPES: records = record_recipe(what, _load(args.data, args.root), seeds, args.data, progress, earlier)
     else: records = [run_experiment(what, _load(args.data, args.root), seeds, progress=progress)]
-    for record in records:                               # a recipe's grows with each seed, so that an interrupt loses one run at most
+    replaced = not args.more and args.name in record_names(args.out)         # an old record stays until the new one is whole
+    def save(record):
         command = f"cifar-course record {args.name} --seeds {len(record['seeds'])}" + ("" if args.name == "standin_lessons" else f" --data {args.data}")
-        path = save_record(args.name, {"name": args.name, "command": command} | {k: v for k, v in record.items() if k not in ("name", "command")}, args.out)
-    print(f"Written: {path}")
+        return save_record(args.name, record | {"name": args.name, "command": command}, args.out)
+    for record in records:                               # a recipe's grows with each seed, so that an interrupt loses one run at most
+        if not replaced: save(record)
+    print(f"Written: {save(record)}")
     return 0
 
 def run_drift(args) -> int:
