@@ -20,10 +20,10 @@ from .recipes import RECIPES, diff_recipes, flatten_recipe, limit_epochs
 # %% ../nbs/lib/cli.ipynb #72442c75
 _SUMMARY = ("loss", "accuracy", "precision", "recall", "f1")
 
-def _print_table(rows: list[tuple]) -> None:
-    "Rows of text, columns aligned; the first column to the left, the others to the right."
+def _print_table(rows: list[tuple], left=(0,)) -> None:
+    "Rows of text, columns aligned: those in `left` to the left, the others to the right."
     widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
-    for row in rows: print("  ".join(str(cell).ljust(w) if i == 0 else str(cell).rjust(w) for i, (cell, w) in enumerate(zip(row, widths))).rstrip())
+    for row in rows: print("  ".join(str(cell).ljust(w) if i in left else str(cell).rjust(w) for i, (cell, w) in enumerate(zip(row, widths))).rstrip())
 
 def print_summary(folder: Path) -> None:
     "A finished run's figures as a short table."
@@ -118,7 +118,7 @@ def run_recipes(args) -> int:
     "List the recipes, show one, or compare two."
     if unknown := [name for name in args.names if name not in RECIPES]: raise ValueError(f"unknown recipe {unknown[0]!r}: choose from {', '.join(sorted(RECIPES))}")
     chosen = [RECIPES[name] for name in args.names]
-    if not chosen: _print_table([("recipe", "epochs", ""), *((r.name, r.n_epochs, r.about) for r in RECIPES.values())])
+    if not chosen: _print_table([("recipe", "epochs", ""), *((r.name, r.n_epochs, r.about) for r in RECIPES.values())], left=(0, 2))
     elif len(chosen) == 1: _print_table([*flatten_recipe(chosen[0]).items()])
     elif len(chosen) == 2: _print_table([("", *args.names), *((name, *map(str, pair)) for name, pair in diff_recipes(*chosen).items())])
     else: raise ValueError(f"{len(chosen)} recipes: give one to see it, two to compare them")

@@ -22,14 +22,14 @@ from PIL import Image, ImageOps
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
-from .convnet import CNN
+from .convnet import CNN, ResidualMLP
 from .core import atomic_path, choose, default_device, environment, has_bfloat16, set_seed
 from .data import DataError, Dataset
 from .evaluation import Evaluation, evaluate
 from .losses import mse_of_softmax
 from .mlp import MLP
 from .preprocessing import Batches, Preprocess, channel_statistics, split_indices
-from .recipes import Phase, Recipe, recipe_from_dict
+from .recipes import Phase, Recipe, diff_recipes, recipe_from_dict
 from .records import spread
 from .training import (Callback, Checkpoint, EarlyStopping, History, KeepBest, Learner, Progress, Schedule, StopWhenDiverged,
                                    TrainingDiverged, load_checkpoint)
@@ -68,10 +68,11 @@ class Workbench:
     validation: Batches
     test: Batches
 
-def new_model(recipe: Recipe) -> MLP | CNN:
+def new_model(recipe: Recipe) -> MLP | ResidualMLP | CNN:
     "The recipe's network with new weights."
     common = {name: getattr(recipe, name) for name in ("hidden_sizes", "activation", "dropout", "batch_norm", "initialisation")}
-    return CNN(recipe.channels, padding=recipe.padding, last_pool=recipe.last_pool, **common) if recipe.channels else MLP(**common)
+    if recipe.channels: return CNN(recipe.channels, padding=recipe.padding, last_pool=recipe.last_pool, **common)
+    return (ResidualMLP if recipe.residual else MLP)(**common)
 
 def set_up(recipe: Recipe, data: Dataset, seed: int = 0, device: torch.device | str = "cpu") -> Workbench:
     "Model and batches on `device`; the same recipe, data and seed give the same split, initial weights and order of batches."
@@ -180,7 +181,7 @@ def _load_tensors(path: Path, *needed: str) -> dict:
 
 def record_recipe(recipe: Recipe, data: Dataset, seeds=range(5), source: str = "cifar10", progress: bool = True, earlier: dict | None = None) -> Iterator[dict]:
     "Train `recipe` once per seed; after each seed, the record so far: what ran, and what came out. Seeds in an `earlier` record of the same recipe and data are kept."
-    if earlier and (recipe_from_dict(earlier["recipe"]) != recipe or earlier["data"] != data.name): raise ValueError(f"the record of {recipe.name} is of another recipe or of other data: measure it anew")
+    if earlier and (diff_recipes(recipe_from_dict(earlier["recipe"]), recipe) or earlier["data"] != data.name): raise ValueError(f"the record of {recipe.name} is of another recipe or of other data: measure it anew")
     runs = {run["seed"]: run for run in (earlier["runs"] if earlier else ())}
     if earlier: yield earlier
     for seed in seeds:
