@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
-from .convnet import CNN, ResidualMLP
+from .convnet import CNN
 from .core import atomic_path, choose, default_device, environment, has_bfloat16, set_seed
 from .data import DataError, Dataset
 from .evaluation import Evaluation, evaluate
@@ -68,11 +68,10 @@ class Workbench:
     validation: Batches
     test: Batches
 
-def new_model(recipe: Recipe) -> MLP | ResidualMLP | CNN:
+def new_model(recipe: Recipe) -> MLP | CNN:
     "The recipe's network with new weights."
     common = {name: getattr(recipe, name) for name in ("hidden_sizes", "activation", "dropout", "batch_norm", "initialisation")}
-    if recipe.channels: return CNN(recipe.channels, padding=recipe.padding, last_pool=recipe.last_pool, **common)
-    return (ResidualMLP if recipe.residual else MLP)(**common)
+    return CNN(recipe.channels, padding=recipe.padding, last_pool=recipe.last_pool, **common) if recipe.channels else MLP(**common)
 
 def set_up(recipe: Recipe, data: Dataset, seed: int = 0, device: torch.device | str = "cpu") -> Workbench:
     "Model and batches on `device`; the same recipe, data and seed give the same split, initial weights and order of batches."
