@@ -91,7 +91,7 @@ _all = (
            phases=(Phase(50, schedule="plateau", plateau_factor=.2, plateau_patience=2, plateau_floor=0.),)),
     Recipe("cnn", "report 5's blocks and parameters, done well: batch norm, crops, one cycle", channels=(32, 64, 128, 192),
            last_pool=False, hidden_sizes=(), batch_norm=True, flip=True, crop_padding=4, validation_fraction=.05, batch_size=64,
-           phases=(Phase(25, optimizer="sgd", lr=.05, momentum=.9, nesterov=True, weight_decay=5e-4, schedule="one_cycle", label_smoothing=.1),)),
+           phases=(Phase(30, optimizer="sgd", lr=.05, momentum=.9, nesterov=True, weight_decay=5e-4, schedule="one_cycle", label_smoothing=.1),)),
 )
 RECIPES = {recipe.name: recipe for recipe in _all}
 RECIPES["quick"] = replace(RECIPES["mlp"], name="quick", about="the labs' 512-256 network in 15 epochs, for the stand-in", hidden_sizes=(512, 256), dropout=0., shift=.08, rotation=5,
