@@ -89,7 +89,7 @@ _all = (
     Recipe("lab5", "report 5: a convolutional network of three blocks, early stopping and a plateau schedule", channels=(32, 64, 128), hidden_sizes=(128,), dropout=.5,
            flip=True, shift=.1, validation="test", batch_size=64, early_stopping=5, restore_best=True, **_KERAS,
            phases=(Phase(50, schedule="plateau", plateau_factor=.2, plateau_patience=2, plateau_floor=0.),)),
-    Recipe("cnn", "report 5's blocks and parameters, done well: batch norm, crops, one cycle", channels=(32, 64, 128, 192),
+    Recipe("cnn", "report 5's size, done well: a fourth convolution for the hidden layer, batch norm, crops", channels=(32, 64, 128, 192),
            last_pool=False, hidden_sizes=(), batch_norm=True, flip=True, crop_padding=4, validation_fraction=.05, batch_size=64,
            phases=(Phase(30, optimizer="sgd", lr=.05, momentum=.9, nesterov=True, weight_decay=5e-4, schedule="one_cycle", label_smoothing=.1),)),
 )
