@@ -73,6 +73,9 @@ def fastest(function: Callable[[], object], n: int = 3) -> float:
         durations.append(time.perf_counter() - start)
     return min(durations)
 
+# %% ../nbs/lib/core.ipynb #b6ce8f81
+torch.set_flush_denormal(True)                          # on a processor, numbers below 1e-38 would cost several times a step's time
+
 # %% ../nbs/lib/core.ipynb #542c8f9b
 @contextmanager
 def atomic_path(path: str | Path):

@@ -39,9 +39,8 @@ def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
     return mean.float(), (share @ values**2 - mean**2).clamp(min=1e-12).sqrt().float()
 
 def standardise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    "Bytes or their float copies (n, 3, 32, 32) to (x / 255 - mean) / std, in one pass; mean and std are (3,)."
-    factor, offset = 1 / (255 * std), -mean / std
-    return torch.addcmul(offset.view(3, 1, 1), check_images(images).float(), factor.view(3, 1, 1))
+    "Bytes or their float copies (n, 3, 32, 32) to (x / 255 - mean) / std; mean and std are (3,)."
+    return (check_images(images) - (255 * mean).view(3, 1, 1)).div_((255 * std).view(3, 1, 1))
 
 # %% ../nbs/01_preprocessing.ipynb #176e4429
 def one_hot(labels: Tensor, n_classes: int = 10) -> Tensor:
@@ -85,19 +84,18 @@ def affine_matrices(flip: Tensor, angle: Tensor, dx: Tensor, dy: Tensor) -> Tens
     return torch.stack(rows, 1).view(-1, 2, 3)
 
 @functools.cache
-def _pixel_centres(h: int, w: int, device: torch.device) -> Tensor:
-    "(x, y, 1) of every pixel of the result, (h * w, 3)."
-    y, x = torch.meshgrid((torch.arange(h) + .5) * 2 / h - 1, (torch.arange(w) + .5) * 2 / w - 1, indexing="ij")
-    return torch.stack([x, y, torch.ones(h, w)], 2).view(-1, 3).to(device)
+def _pixel_centres(size: int, device: torch.device) -> Tensor:
+    "(x, y, 1) of every pixel of the result, (3, size * size)."
+    centres = (torch.arange(size, device=device) + .5) * 2 / size - 1
+    return torch.stack([centres.repeat(size), centres.repeat_interleave(size), torch.ones(size * size, device=device)])
 
 def warp(images: Tensor, matrices: Tensor, fill: str = "border") -> Tensor:
-    "Float pictures (n, 3, h, w) looked up where `matrices` (n, 2, 3) say, bilinear; `fill` outside: border, zeros or reflection."
-    n, _, h, w = images.shape
-    grid = (_pixel_centres(h, w, images.device) @ matrices.transpose(1, 2)).view(n, h, w, 2)      # F.affine_grid's numbers, sooner
+    "Float pictures (n, 3, size, size) looked up where `matrices` (n, 2, 3) say, bilinear; `fill` outside: border, zeros or reflection."
+    n, _, _, size = images.shape
+    grid = matrices @ _pixel_centres(size, images.device)                    # (n, 2, size * size): F.affine_grid's numbers, sooner
     if fill == "border":                                 # Apple's MPS has no such mode: look no further out than the last pixels' centres
-        limit = grid.new_tensor([1 - 1 / w, 1 - 1 / h])
-        grid, fill = grid.clamp(-limit, limit), "zeros"
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode=fill, align_corners=False)
+        grid, fill = grid.clamp(1 / size - 1, 1 - 1 / size), "zeros"
+    return F.grid_sample(images, grid.view(n, 2, size, size).permute(0, 2, 3, 1), mode="bilinear", padding_mode=fill, align_corners=False)
 
 # %% ../nbs/01_preprocessing.ipynb #73da6f08
 def crop(images: Tensor, top: Tensor, left: Tensor, padding: int) -> Tensor:
