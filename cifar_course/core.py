@@ -74,7 +74,7 @@ def fastest(function: Callable[[], object], n: int = 3) -> float:
     return min(durations)
 
 # %% ../nbs/lib/core.ipynb #b6ce8f81
-torch.set_flush_denormal(True)                          # on a processor, numbers below 1e-38 would cost several times a step's time
+torch.set_flush_denormal(True)                          # dead units' running means sink below 1e-38, where processors are many times slower
 
 # %% ../nbs/lib/core.ipynb #542c8f9b
 @contextmanager

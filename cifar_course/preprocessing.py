@@ -91,7 +91,8 @@ def _pixel_centres(size: int, device: torch.device) -> Tensor:
 
 def warp(images: Tensor, matrices: Tensor, fill: str = "border") -> Tensor:
     "Float pictures (n, 3, size, size) looked up where `matrices` (n, 2, 3) say, bilinear; `fill` outside: border, zeros or reflection."
-    n, _, _, size = images.shape
+    n, _, height, size = images.shape
+    if height != size: raise ValueError(f"expected square pictures, got {tuple(images.shape)}")
     grid = matrices @ _pixel_centres(size, images.device)                    # (n, 2, size * size): F.affine_grid's numbers, sooner
     if fill == "border":                                 # Apple's MPS has no such mode: look no further out than the last pixels' centres
         grid, fill = grid.clamp(1 / size - 1, 1 - 1 / size), "zeros"
