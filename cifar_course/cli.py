@@ -149,14 +149,14 @@ def run_record(args) -> int:
     from cifar_course.core import choose
     from cifar_course.experiments import EXPERIMENTS, run_experiment
     from cifar_course.lessons import standin_lessons
-    from cifar_course.records import load_record, record_names, save_record
+    from cifar_course.records import load_record, record_names, records_folder, save_record
     from cifar_course.runs import record_recipe
     what, seeds, progress = choose("record", args.name, {"standin_lessons": None, **RECIPES, **EXPERIMENTS}), range(args.seeds), not args.quiet
     earlier = load_record(args.name, args.out) if args.more else None
     if earlier and args.name not in RECIPES: raise ValueError(f"--more is for recipes: all arms of {args.name} are measured together")
     if what is None: records = [standin_lessons(seeds, progress)]
     elif args.name in RECIPES: records = record_recipe(what, _load(args.data, args.root), seeds, args.data, progress, earlier)
-    else: records = [run_experiment(what, _load(args.data, args.root), seeds, progress=progress)]
+    else: records = [run_experiment(what, _load(args.data, args.root), seeds, progress=progress, part=Path(args.out or records_folder()) / f"{args.name}.part")]
     replaced = not args.more and args.name in record_names(args.out)         # an old record stays until the new one is whole
     def save(record):
         command = f"cifar-course record {args.name} --seeds {len(record['seeds'])}" + ("" if args.name == "standin_lessons" else f" --data {args.data}")
@@ -174,7 +174,7 @@ def run_drift(args) -> int:
         old = load_record(name)
         if name not in record_names(folder) or len(load_record(name, folder)["seeds"]) < len(old["seeds"]):
             print(f"{name}: {old['command']}", file=sys.stderr)
-            run_record(argparse.Namespace(name=name, seeds=len(old["seeds"]), data="standin" if old["data"] == "stand-in" else "cifar10", root=args.root, out=folder, quiet=args.quiet, more=name in record_names(folder)))
+            run_record(argparse.Namespace(name=name, seeds=len(old["seeds"]), data="standin" if old["data"] == "stand-in" else "cifar10", root=args.root, out=folder, quiet=args.quiet, more=name in RECIPES and name in record_names(folder)))
         new = load_record(name, folder)
         if new["data"] != old["data"]: print(f"{name}: the old record is of {old['data']}, the new one of {new['data']}", file=sys.stderr)
         rows += [(f"{name}: {row['what']}", f"{row['old']:.4f}", f"{row['new']:.4f}", "drifted" if row["drifted"] else "") for row in compare_records(old, new)]

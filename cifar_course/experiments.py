@@ -7,10 +7,12 @@ __all__ = ['OPTIMIZERS', 'EXPERIMENTS', 'CHANGES', 'Arm', 'Experiment', 'ledger'
            'run_experiment']
 
 # %% ../nbs/lib/experiments.ipynb #bfcd8f30
+import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
+from pathlib import Path
 
 import joblib
 import torch
@@ -20,7 +22,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from tqdm.auto import tqdm
 
 from .convnet import CNN, shift_pictures
-from .core import environment, set_seed
+from .core import atomic_path, environment, set_seed
 from .data import Dataset
 from .evaluation import evaluate, expected_calibration_error
 from .losses import LOSSES
@@ -155,19 +157,27 @@ def run_arm(arm: Arm, experiment: Experiment, data: Dataset, lr: float, seed: in
             {"shifted": shifted_accuracy(model, images[j[:1000]], labels[j[:1000]], prepare, experiment.max_shift)} if experiment.max_shift else {})
 
 # %% ../nbs/lib/experiments.ipynb #763ca328
-def run_experiment(experiment: Experiment, data: Dataset, seeds=range(5), n_jobs: int = 2, progress: bool = True) -> dict:
-    "The record of a comparison: the search for each arm's rate, every run at that rate, and the spread over seeds."
-    start = time.perf_counter()
+def run_experiment(experiment: Experiment, data: Dataset, seeds=range(5), n_jobs: int = 2, progress: bool = True, part: str | Path | None = None) -> dict:
+    """The record of a comparison: the search for each arm's rate, every run at that rate, and the spread over seeds.
+    Finished runs are kept in the file `part` while others are missing; a later call with the same comparison and data goes on from there."""
+    of = json.loads(json.dumps([asdict(experiment), data.name, environment()]))
+    kept = json.loads(Path(part).read_text(encoding="utf-8")) if part and Path(part).is_file() else {}
+    if kept.get("of") != of: kept = {"of": of, "seconds": 0., "runs": {}}
+    start = time.perf_counter() - kept["seconds"]
     def run_all(tasks):
-        work = (joblib.delayed(run_arm)(experiment.arms[name], experiment, data, lr, seed) for name, lr, seed in tasks)
-        rows = tqdm(joblib.Parallel(n_jobs, return_as="generator")(work), total=len(tasks), unit="run", disable=not progress)
-        found = {name: [] for name in experiment.arms}
-        for (name, *_), row in zip(tasks, rows): found[name].append(row)
-        return found
+        missing = [task for task in tasks if repr(task) not in kept["runs"]]
+        work = (joblib.delayed(run_arm)(experiment.arms[name], experiment, data, lr, seed) for name, lr, seed in missing)
+        rows = tqdm(joblib.Parallel(n_jobs, return_as="generator")(work), total=len(tasks), initial=len(tasks) - len(missing), unit="run", disable=not progress)
+        for task, row in zip(missing, rows):
+            kept["runs"][repr(task)], kept["seconds"] = row, time.perf_counter() - start
+            if part:
+                with atomic_path(part) as temporary: temporary.write_text(json.dumps(kept), encoding="utf-8")
+        return {name: [kept["runs"][repr(task)] for task in tasks if task[0] == name] for name in experiment.arms}
     search = run_all([(name, lr, max(seeds) + 1) for name, arm in experiment.arms.items() for lr in arm.lrs])
     best = {name: max(rows, key=lambda row: row["validation accuracy"])["lr"] for name, rows in search.items()}
     runs = run_all([(name, best[name], seed) for name in experiment.arms for seed in seeds])
     numbers = [key for key, value in next(iter(runs.values()))[0].items() if isinstance(value, float)]
+    if part: Path(part).unlink(missing_ok=True)
     return {"what": experiment.about, "experiment": asdict(experiment), "data": data.name, "seeds": list(seeds), "lr": best,
             "search": {name: {str(row["lr"]): row["validation accuracy"] for row in rows} for name, rows in search.items()}, "runs": runs,
             "summary": {name: {key: spread([row[key] for row in rows]) for key in numbers} for name, rows in runs.items()},
