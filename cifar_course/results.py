@@ -17,7 +17,8 @@ def recipe_row(name: str) -> list[str]:
     part, reported = REPORTED.get(name, ("", None))
     ours = f" (ours: {percent([run[part]['accuracy'] for run in runs])})" if part == "validation" else ""
     mean = {key: sum(run[key] for run in runs) / len(runs) for key in ("epochs", "seconds")}
-    return [f"`{name}`", f"{record['parameters']:,}", percent([run["test"]["accuracy"] for run in runs]), f"{part} {reported:.1%}{ours}" if reported else "",
+    tests = percent([run["test"]["accuracy"] for run in runs]) + ("; validation set too" if RECIPES[name].validation == "test" else "")
+    return [f"`{name}`", f"{record['parameters']:,}", tests, f"{part} {reported:.1%}{ours}" if reported else "",
             f"{mean['epochs']:.0f}", f"{mean['seconds']:.0f} ({record['environment']['threads']})", f"`{record['command']}`"]
 
 def markdown_table(head: list[str], rows: list[list[str]]) -> str:

@@ -191,7 +191,7 @@ def record_recipe(recipe: Recipe, data: Dataset, seeds=range(5), source: str = "
             curve = [round(row["validation_accuracy"], 4) for row in read_history(Path(folder) / "run" / "history.csv")]
         runs[seed] = {name: metrics[name] for name in ("seed", "train", "validation", "test", "confidence", "epochs", "seconds", "stopped")} | {"validation_curve": curve}
         rows = [runs[seed] for seed in sorted(runs)]
-        yield {"what": f"{recipe.about}; the test set read once, at the end", "recipe": asdict(recipe), "data": data.name, "parameters": metrics["parameters"], "seeds": sorted(runs), "runs": rows,
+        yield {"what": f"{recipe.about}; the test set {'served as validation set too' if recipe.validation == 'test' else 'read once, at the end'}", "recipe": asdict(recipe), "data": data.name, "parameters": metrics["parameters"], "seeds": sorted(runs), "runs": rows,
                "summary": {**{f"{part} accuracy": spread([row[part]["accuracy"] for row in rows]) for part in ("train", "validation", "test")}, "seconds": spread([row["seconds"] for row in rows])},
                "environment": metrics["environment"]}
 
