@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .mlp import MLP
+from .mlp import ACTIVATIONS, MLP
 
 # %% ../nbs/03_activations.ipynb #454af486
 def sigmoid(x: Tensor) -> Tensor:
@@ -88,8 +88,7 @@ def capture(modules: Iterable[nn.Module]):
 # %% ../nbs/03_activations.ipynb #bb223b9e
 def layer_statistics(model: nn.Sequential, x: Tensor, y: Tensor) -> list[dict[str, float]]:
     "For each activation in `model`: standard deviation of its outputs, root mean square gradient of the loss by them, shares of zeros and of dead units."
-    linears = [i for i, layer in enumerate(model) if isinstance(layer, nn.Linear)]
-    with capture(model[i + 1] for i in linears[:-1]) as outputs:               # what follows each hidden linear layer
+    with capture(layer for layer in model if isinstance(layer, tuple(ACTIVATIONS.values()))) as outputs:
         F.cross_entropy(model(x), y).backward()
     model.zero_grad()
     return [{"output": h.std().item(), "gradient": h.grad.square().mean().sqrt().item(), "zeros": (h == 0).float().mean().item(),

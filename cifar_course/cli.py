@@ -52,6 +52,7 @@ def run_train(args) -> int:
     from cifar_course.report import write_report
     from cifar_course.runs import train_run
     from cifar_course.training import TrainingDiverged
+    _check_device(args.device)
     recipe, source, seed, folder, checkpoint = _what_to_train(args)
     try:
         data = _load(source, args.root)
@@ -84,11 +85,16 @@ def claim_folder(out: str | None, name: str) -> Path:
 
 def _say_what_is_left(folder: Path, root: str | None, resumable: bool) -> None:
     "After a stop: what the folder holds, and the commands that go on from there."
-    quoted, more = shlex.quote(str(folder)), f" --root {shlex.quote(root)}" if root else ""
+    quoted, more = shlex.quote(folder.as_posix()), f" --root {shlex.quote(root)}" if root else ""
     left = []
     if (folder / "metrics.json").exists(): left.append(f"the best weights so far and all figures are in {folder}; a report of them: cifar-course report {quoted}{more}")
     if resumable and (folder / "checkpoint.pt").exists(): left.append(f"go on with: cifar-course train --resume {quoted}{more}")
     print("Stopped: " + ("; ".join(left) or "nothing was measured yet, and nothing was written"), file=sys.stderr)
+
+def _check_device(device: str | None) -> None:
+    import torch
+    try: torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as e: raise ValueError(f"--device {device}: there is none here ({str(e).splitlines()[0]})") from e
 
 def _load(source: str, root):
     "The data set, told to be drawn or read, since both take seconds."
@@ -100,6 +106,7 @@ def _load(source: str, root):
 def run_data(args) -> int:
     "Say what is on disk; download, unpack or verify."
     from cifar_course.data import data_roots, download_cifar10, extract_archive, find_cifar10, read_folder, verify_archive
+    if args.mirror and not args.download: raise ValueError("--mirror says where to download from: add --download")
     if args.archive: print(f"Unpacked into {extract_archive(verify_archive(args.archive), data_roots(args.root)[0])}")
     elif args.download and find_cifar10(args.root) is None: print(f"CIFAR-10 is in {download_cifar10(args.root, args.mirror)}")
     folder = find_cifar10(args.root)
@@ -141,37 +148,43 @@ def run_report(args) -> int:
     from cifar_course.report import write_report
     path = Path(args.run) / "metrics.json"
     if not path.is_file(): raise ValueError(f"{path} is missing: {args.run} is no run's folder, or its run was killed")
-    print(f"Report: {write_report(args.run, _load(json.loads(path.read_text(encoding='utf-8'))['source'], args.root))}")
+    source = json.loads(path.read_text(encoding="utf-8")).get("source")
+    if not source: raise ValueError(f"{path} is damaged: train again")
+    print(f"Report: {write_report(args.run, _load(source, args.root))}")
     return 0
 
 def run_record(args) -> int:
-    "Measure a record again."
-    from cifar_course.core import choose
+    "Measure a record again; interrupted, the same command goes on."
+    import json
+    from cifar_course.core import atomic_path, choose
     from cifar_course.experiments import EXPERIMENTS, run_experiment
     from cifar_course.lessons import standin_lessons
-    from cifar_course.records import load_record, record_names, records_folder, save_record
+    from cifar_course.records import load_part, load_record, records_folder, save_record
     from cifar_course.runs import record_recipe
     what, seeds, progress = choose("record", args.name, {"standin_lessons": None, **RECIPES, **EXPERIMENTS}), range(args.seeds), not args.quiet
     earlier = load_record(args.name, args.out) if args.more else None
     if earlier and args.name not in RECIPES: raise ValueError(f"--more is for recipes: all arms of {args.name} are measured together")
-    if what is None: records = [standin_lessons(seeds, progress)]
-    elif args.name in RECIPES: records = record_recipe(what, _load(args.data, args.root), seeds, args.data, progress, earlier)
-    else: records = [run_experiment(what, _load(args.data, args.root), seeds, progress=progress, part=Path(args.out or records_folder()) / f"{args.name}.part")]
-    replaced = not args.more and args.name in record_names(args.out)         # an old record stays until the new one is whole
-    def save(record):
-        command = f"cifar-course record {args.name} --seeds {len(record['seeds'])}" + ("" if args.name == "standin_lessons" else f" --data {args.data}")
-        return save_record(args.name, record | {"name": args.name, "command": command}, args.out)
-    for record in records:                               # a recipe's grows with each seed, so that an interrupt loses one run at most
-        if not replaced: save(record)
-    print(f"Written: {save(record)}")
+    part = Path(args.out or records_folder()) / f"{args.name}.part"          # finished runs, so that an interrupt loses one at most
+    if part.is_file(): print(f"Going on with {part}", file=sys.stderr)
+    if what is None: record = standin_lessons(seeds, progress)
+    elif args.name in RECIPES:
+        for record in record_recipe(what, _load(args.data, args.root), seeds, args.data, progress, load_part(part) or earlier):
+            with atomic_path(part) as temporary: temporary.write_text(json.dumps(record), encoding="utf-8")
+    else: record = run_experiment(what, _load(args.data, args.root), seeds, progress=progress, part=part)
+    command = f"cifar-course record {args.name} --seeds {len(record['seeds'])}" + ("" if args.name == "standin_lessons" else f" --data {args.data}")
+    print(f"Written: {save_record(args.name, record | {'name': args.name, 'command': command}, args.out)}")
+    part.unlink(missing_ok=True)
     return 0
 
 def run_drift(args) -> int:
     "Measure records again into a folder of their own, and print old against new. Records that lie in the folder already are not measured again."
     from cifar_course.records import compare_records, load_record, record_names
     folder, rows = Path(args.folder), [("", "old", "new", "")]
-    for name in args.names or [name for name in record_names() if "seeds" in load_record(name)]:        # not that of the benchmark
+    for name in args.names or record_names():
         old = load_record(name)
+        if "seeds" not in old:                           # of a benchmark
+            if args.names: raise ValueError(f"the record {name} is of a script in benchmarks/: run that")
+            continue
         if name not in record_names(folder) or len(load_record(name, folder)["seeds"]) < len(old["seeds"]):
             print(f"{name}: {old['command']}", file=sys.stderr)
             run_record(argparse.Namespace(name=name, seeds=len(old["seeds"]), data="standin" if old["data"] == "stand-in" else "cifar10", root=args.root, out=folder, quiet=args.quiet, more=name in RECIPES and name in record_names(folder)))

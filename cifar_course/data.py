@@ -110,9 +110,9 @@ def data_roots(root: str | Path | None = None) -> list[Path]:
     return [Path(p).expanduser() for p in (os.environ.get("CIFAR_COURSE_DATA"), pooch.os_cache("cifar_course")) if p]
 
 def find_cifar10(root: str | Path | None = None) -> Path | None:
-    "The folder with CIFAR-10's files, or None. A `root` that is itself that folder will do."
-    if root and Path(root).name == FOLDER and Path(root).is_dir(): return Path(root)
-    return next((r / FOLDER for r in data_roots(root) if (r / FOLDER).is_dir()), None)
+    "The folder with CIFAR-10's files, or None. A `root`, or a `CIFAR_COURSE_DATA`, that is itself that folder will do."
+    places = (place for r in data_roots(root) for place in ([r] if r.name == FOLDER else []) + [r / FOLDER])
+    return next((place for place in places if place.is_dir()), None)
 
 # %% ../nbs/lib/data.ipynb #c481353b
 def extract_archive(archive: str | Path, root: str | Path) -> Path:

@@ -37,7 +37,8 @@ def averaged(matrix: Tensor, how: str = "macro") -> dict[str, float]:
     if how not in ("macro", "weighted", "micro"): raise ValueError(f"how is {how!r}: choose macro, weighted or micro")
     if how == "micro": return dict.fromkeys(("precision", "recall", "f1"), (matrix.trace() / matrix.sum().clamp(min=1)).item())
     scores = class_scores(matrix)
-    weights = scores["support"] / scores["support"].sum() if how == "weighted" else torch.full((len(matrix),), 1 / len(matrix))
+    support = scores["support"].double()
+    weights = support / support.sum() if how == "weighted" else torch.full_like(support, 1 / len(support))
     return {name: (scores[name] * weights).sum().item() for name in ("precision", "recall", "f1")}
 
 # %% ../nbs/07_evaluation.ipynb #8b175b4b
@@ -63,9 +64,7 @@ class Evaluation:
 
     def metrics(self) -> dict[str, float]:
         "Cross-entropy in nats, accuracy, and macro means of precision, recall and F1."
-        scores = class_scores(self.matrix)
-        return {"loss": F.cross_entropy(self.logits, self.labels).item(), "accuracy": self.right.float().mean().item(),
-                **{name: scores[name].mean().item() for name in ("precision", "recall", "f1")}}
+        return {"loss": F.cross_entropy(self.logits, self.labels).item(), "accuracy": self.right.float().mean().item(), **averaged(self.matrix)}
 
     def mean_confidence(self) -> dict[str, float | None]:
         "Mean confidence where the network was right and where it was wrong; None where there is no such picture."

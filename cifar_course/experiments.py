@@ -28,7 +28,7 @@ from .evaluation import evaluate, expected_calibration_error
 from .losses import LOSSES
 from .mlp import ACTIVATIONS, MLP, measure
 from .preprocessing import Batches, augment, channel_statistics, scale, split_indices, standardise
-from .records import spread
+from .records import load_part, spread
 from .training import Callback, EarlyStopping, History, KeepBest, Learner, Schedule
 
 # %% ../nbs/lib/experiments.ipynb #b1821f12
@@ -159,16 +159,18 @@ def run_arm(arm: Arm, experiment: Experiment, data: Dataset, lr: float, seed: in
 # %% ../nbs/lib/experiments.ipynb #763ca328
 def run_experiment(experiment: Experiment, data: Dataset, seeds=range(5), n_jobs: int = 2, progress: bool = True, part: str | Path | None = None) -> dict:
     """The record of a comparison: the search for each arm's rate, every run at that rate, and the spread over seeds.
-    Finished runs are kept in the file `part` while others are missing; a later call with the same comparison and data goes on from there."""
-    of = json.loads(json.dumps([asdict(experiment), data.name, environment()]))
-    kept = json.loads(Path(part).read_text(encoding="utf-8")) if part and Path(part).is_file() else {}
+    Each finished run is kept in the file `part`; a later call with the same comparison, data and environment goes on from there. Delete it when the record is saved."""
+    needed, there = experiment.n_train + experiment.n_practice, len(split_indices(data.train_labels, .1)[0])
+    if there < needed: raise ValueError(f"{data.name} has {there:,} training pictures beside those for validation, the comparison needs {needed:,}: use CIFAR-10")
+    where = environment() | {"threads": "1"}
+    of, kept = json.loads(json.dumps([asdict(experiment), data.name, where])), load_part(part) if part else {}
     if kept.get("of") != of: kept = {"of": of, "seconds": 0., "runs": {}}
     start = time.perf_counter() - kept["seconds"]
     def run_all(tasks):
         missing = [task for task in tasks if repr(task) not in kept["runs"]]
         work = (joblib.delayed(run_arm)(experiment.arms[name], experiment, data, lr, seed) for name, lr, seed in missing)
         rows = tqdm(joblib.Parallel(n_jobs, return_as="generator")(work), total=len(tasks), initial=len(tasks) - len(missing), unit="run", disable=not progress)
-        for task, row in zip(missing, rows):
+        for row, task in zip(rows, missing):
             kept["runs"][repr(task)], kept["seconds"] = row, time.perf_counter() - start
             if part:
                 with atomic_path(part) as temporary: temporary.write_text(json.dumps(kept), encoding="utf-8")
@@ -177,8 +179,7 @@ def run_experiment(experiment: Experiment, data: Dataset, seeds=range(5), n_jobs
     best = {name: max(rows, key=lambda row: row["validation accuracy"])["lr"] for name, rows in search.items()}
     runs = run_all([(name, best[name], seed) for name in experiment.arms for seed in seeds])
     numbers = [key for key, value in next(iter(runs.values()))[0].items() if isinstance(value, float)]
-    if part: Path(part).unlink(missing_ok=True)
     return {"what": experiment.about, "experiment": asdict(experiment), "data": data.name, "seeds": list(seeds), "lr": best,
             "search": {name: {str(row["lr"]): row["validation accuracy"] for row in rows} for name, rows in search.items()}, "runs": runs,
             "summary": {name: {key: spread([row[key] for row in rows]) for key in numbers} for name, rows in runs.items()},
-            "environment": environment() | {"threads": "1"}, "seconds": round(time.perf_counter() - start)}
+            "environment": where, "seconds": round(time.perf_counter() - start)}

@@ -53,7 +53,7 @@ class Dropout(nn.Dropout):
         if not self.training or not self.p or x.device.type != "cpu": return super().forward(x)
         n = x.numel()
         bits = torch.empty(-(-n // 4), dtype=torch.int64).random_(-2**63, None).view(torch.int16)[:n].view_as(x)    # four numbers in each
-        return x * ((bits >= round(self.p * 65536) - 32768) * x.new_tensor(1 / (1 - self.p)))
+        return x * ((bits >= min(round(self.p * 65536), 65535) - 32768) * x.new_tensor(1 / (1 - self.p)))
 
 # %% ../nbs/02_mlp.ipynb #e95e6dbf
 def _check_sizes(hidden_sizes: Sequence[int], dropout: float | Sequence[float]) -> list[float]:

@@ -149,11 +149,13 @@ def find_lr(model: nn.Module, batches: Iterable, loss_fn: Callable[[Tensor, Tens
     """Rates that grow by equal factors, and the loss met at each (Smith 2017). Stops where the loss is four times its lowest.
 
     `batches` is gone through again when it ends. The model's weights and mode are put back; the optimizer is new, made by `new_optimizer(params, lr)`."""
+    if n_steps < 2: raise ValueError(f"{n_steps} steps: the search needs at least 2")
     before, was_training = {name: value.clone() for name, value in model.state_dict().items()}, model.training
     optimizer, rates, losses = new_optimizer(model.parameters(), lowest), [], []
     try:
         model.train()
         while len(rates) < n_steps:
+            done = len(rates)
             for x, y in batches:
                 rates.append(lowest * (highest / lowest) ** (len(rates) / (n_steps - 1)))
                 loss = loss_fn(model(x), y)
@@ -163,6 +165,7 @@ def find_lr(model: nn.Module, batches: Iterable, loss_fn: Callable[[Tensor, Tens
                 loss.backward()
                 optimizer.step()
                 optimizer.zero_grad()
+            if len(rates) == done: raise ValueError(f"no batches left after {done} steps: give batches that can be gone through again")
         return rates, losses
     finally:
         model.load_state_dict(before)

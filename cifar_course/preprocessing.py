@@ -27,7 +27,7 @@ def check_images(images: Tensor) -> Tensor:
 
 def scale(images: Tensor) -> Tensor:
     "Bytes 0…255 to floats 0…1."
-    return images.float().div_(255)
+    return images / 255
 
 # %% ../nbs/01_preprocessing.ipynb #4d484cb0
 def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:

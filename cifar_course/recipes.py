@@ -17,7 +17,7 @@ class Phase:
     label_smoothing: float = 0.
     optimizer: str = "adam"                              # sgd, adagrad, rmsprop, adam or adamw
     lr: float = 1e-3                                     # the highest, where a schedule changes it
-    momentum: float = 0.                                 # of sgd (Nesterov's with `nesterov`) and rmsprop
+    momentum: float = 0.                                 # of sgd (Nesterov's with `nesterov`) and rmsprop; one_cycle moves it, or Adam's beta1, from .95 to .85 and back
     nesterov: bool = False
     weight_decay: float = 0.
     schedule: str = "constant"                           # constant, one_cycle (per batch) or plateau (per epoch, on the validation loss)

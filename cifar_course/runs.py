@@ -46,14 +46,14 @@ def new_optimizer(phase: Phase, model: nn.Module) -> torch.optim.Optimizer:
     fused = {"fused": parameters[0].device.type in ("cpu", "cuda")}
     makers = {"sgd": partial(torch.optim.SGD, momentum=phase.momentum, nesterov=phase.nesterov, **fused), "adam": partial(torch.optim.Adam, **fused),
               "adamw": partial(torch.optim.AdamW, **fused), "rmsprop": partial(torch.optim.RMSprop, alpha=.9, eps=1e-7, momentum=phase.momentum),
-              "adagrad": partial(torch.optim.Adagrad, initial_accumulator_value=.1, eps=1e-7, **fused)}
+              "adagrad": partial(torch.optim.Adagrad, initial_accumulator_value=.1, eps=1e-7, fused=parameters[0].device.type == "cpu")}
     return choose("optimizer", phase.optimizer, makers)(parameters, **common)
 
 def new_schedule(phase: Phase, n_batches: int) -> list[Callback]:
     "The phase's learning-rate schedule as callbacks: none or one."
     plateau = partial(ReduceLROnPlateau, factor=phase.plateau_factor, patience=phase.plateau_patience - 1, min_lr=phase.plateau_floor,
                       threshold=1e-4, threshold_mode="abs")                  # counts as Keras does: lowered after `patience` epochs
-    cycle = partial(OneCycleLR, max_lr=phase.lr, total_steps=phase.n_epochs * n_batches)
+    cycle = partial(OneCycleLR, max_lr=phase.lr, total_steps=phase.n_epochs * n_batches, cycle_momentum=phase.optimizer.startswith("adam") or phase.momentum > 0)
     return choose("schedule", phase.schedule, {"constant": [], "one_cycle": [Schedule(cycle, "batch")], "plateau": [Schedule(plateau)]})
 
 # %% ../nbs/lib/runs.ipynb #acb63434
@@ -138,6 +138,7 @@ def train_run(recipe: Recipe, data: Dataset, folder: str | Path, seed: int = 0, 
     """Train `recipe` on `data` and write the run's folder. An interrupt, or a loss that diverges, still writes what was measured, then is raised again.
 
     `source` (standin or cifar10) and a `checkpoint` read by `read_checkpoint` make the run resumable; `callbacks` join our own."""
+    if not recipe.phases or min(phase.n_epochs for phase in recipe.phases) < 1: raise ValueError(f"the recipe {recipe.name} needs at least one phase, and each phase an epoch")
     folder, history, best, learner = Path(folder), History(), None, None
     bench, about = set_up(recipe, data, seed, device or default_device()), {"seed": seed, "data": data.name, "source": source}
     first = checkpoint["phase"] if checkpoint else 0
@@ -151,7 +152,7 @@ def train_run(recipe: Recipe, data: Dataset, folder: str | Path, seed: int = 0, 
         write_results(folder, recipe, bench, history, learner.stop, **about)
     except (KeyboardInterrupt, TrainingDiverged) as error:
         if history.rows:
-            best.load_into(bench.model)
+            if best.weights: best.load_into(bench.model)         # none yet between two phases
             write_results(folder, recipe, bench, history, str(error) or "interrupted", finished=False, **about)
         elif not checkpoint:                             # nothing was measured, and nothing of ours stays
             (folder / "recipe.json").unlink()
@@ -179,8 +180,9 @@ def _load_tensors(path: Path, *needed: str) -> dict:
     return state
 
 def record_recipe(recipe: Recipe, data: Dataset, seeds=range(5), source: str = "cifar10", progress: bool = True, earlier: dict | None = None) -> Iterator[dict]:
-    "Train `recipe` once per seed; after each seed, the record so far: what ran, and what came out. Seeds in an `earlier` record of the same recipe and data are kept."
-    if earlier and (diff_recipes(recipe_from_dict(earlier["recipe"]), recipe) or earlier["data"] != data.name): raise ValueError(f"the record of {recipe.name} is of another recipe or of other data: measure it anew")
+    "Train `recipe` once per seed; after each seed, the record so far: what ran, and what came out. Seeds in an `earlier` record of the same recipe, data and environment are kept."
+    if earlier and (diff_recipes(recipe_from_dict(earlier["recipe"]), recipe) or earlier["data"] != data.name or earlier["environment"] != environment(default_device())):
+        raise ValueError(f"what was measured of {recipe.name} earlier is of another recipe, other data or another environment: measure it anew (without --more; delete {recipe.name}.part if there is one)")
     runs = {run["seed"]: run for run in (earlier["runs"] if earlier else ())}
     if earlier: yield earlier
     for seed in seeds:
@@ -215,13 +217,16 @@ def load_run(folder: str | Path) -> TrainedModel:
     state = _load_tensors(path, "recipe", "mean", "std", "weights")
     recipe = recipe_from_dict(state["recipe"])
     model = new_model(recipe)
-    model.load_state_dict(state["weights"])
+    try: model.load_state_dict(state["weights"])
+    except RuntimeError as e: raise DataError(f"the weights in {path} are not those of its recipe: train again") from e
     return TrainedModel(recipe, model, Preprocess(state["mean"], state["std"]))
 
 def read_picture(path: str | Path) -> Tensor:
     "Any picture file as (1, 3, 32, 32) uint8: its middle square, made small."
     try:
-        with Image.open(path) as picture: small = ImageOps.fit(ImageOps.exif_transpose(picture).convert("RGB"), (32, 32))
+        with Image.open(path) as picture:
+            if picture.mode.startswith("I"): picture = picture.convert("I").point(lambda v: v / 256).convert("L")      # 16 bits of grey to 8
+            small = ImageOps.fit(ImageOps.exif_transpose(picture).convert("RGB"), (32, 32))
     except FileNotFoundError: raise DataError(f"{path} is missing") from None
     except Exception as e: raise DataError(f"{path} is no picture that can be read ({e}): try a PNG or JPEG file") from e
     return torch.frombuffer(bytearray(small.tobytes()), dtype=torch.uint8).view(1, 32, 32, 3).permute(0, 3, 1, 2).contiguous()

@@ -158,7 +158,7 @@ class KeepBest(Callback):
     def _copy(self, model: nn.Module) -> None: self.weights = {name: value.clone() for name, value in model.state_dict().items()}
     def load_into(self, model: nn.Module) -> None: model.load_state_dict(self.weights)
     def after_fit(self, learner):
-        if self.restore: self.load_into(learner.model)
+        if self.restore and (learner.stop or learner.epoch >= learner.n_epochs): self.load_into(learner.model)
     def state_dict(self): return {"loss": self.loss, "epoch": self.epoch, "weights": self.weights}
     def load_state_dict(self, state): self.__dict__.update(state)
 
