@@ -3,7 +3,7 @@
     python benchmarks/contenders.py NAME --recipe RECIPE --data cifar10 [--until ACCURACY] [--limit SECONDS]
 
 Each line of the output is one epoch, as JSON. All peers get the recipe's network, batch size, augmentation and highest learning rate. Ours and the DataLoader's
-start from the recipe's kind of initial weights, Keras and scikit-learn from their own. scikit-learn's MLPClassifier, which has neither augmentation nor batch norm nor schedules, trains the plain network at its own default rate."""
+start from the recipe's kind of initial weights, Keras and scikit-learn from their own. scikit-learn's MLPClassifier, which has neither augmentation nor batch norm nor schedules, trains the plain network at its own default rate, on all training pictures."""
 import argparse
 import json
 import os
@@ -116,5 +116,6 @@ if __name__ == "__main__":
     parser.add_argument("--limit", type=float, default=600, help="stop after the epoch in which so many seconds have passed")
     args = parser.parse_args()
     warnings.filterwarnings("ignore")                    # the peers' own, about the number of workers and about deprecations
+    from cifar_course.core import choose
     from cifar_course.recipes import RECIPES
-    CONTENDERS[args.name](RECIPES[args.recipe], args)
+    CONTENDERS[args.name](choose("recipe", args.recipe, RECIPES), args)

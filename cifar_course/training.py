@@ -211,7 +211,7 @@ class StopWhenDiverged(Callback):
 
 # %% ../nbs/06_training.ipynb #ab962fd9
 class Remote(Callback):
-    "Lets another thread pause a run (`go.clear()`, `go.set()`), stop it at the end of its epoch (`stopped = True`), and set its learning rate (`lr`)."
+    "Lets another thread start and pause a run (`go.set()`, `go.clear()`; it waits at first), stop it at the end of its epoch (`stopped = True`), and set its learning rate (`lr`)."
     def __init__(self): self.go, self.stopped, self.lr = threading.Event(), False, None
     def before_batch(self, learner):
         self.go.wait()
