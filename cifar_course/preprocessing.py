@@ -95,7 +95,7 @@ def warp(images: Tensor, matrices: Tensor, fill: str = "border") -> Tensor:
     if height != size: raise ValueError(f"expected square pictures, got {tuple(images.shape)}")
     grid = matrices @ _pixel_centres(size, images.device)                    # (n, 2, size * size): F.affine_grid's numbers, sooner
     if fill == "border":                                 # Apple's MPS has no such mode: look no further out than the last pixels' centres
-        grid, fill = grid.clamp(1 / size - 1, 1 - 1 / size), "zeros"
+        grid, fill = grid.clamp_(1 / size - 1, 1 - 1 / size), "zeros"
     return F.grid_sample(images, grid.view(n, 2, size, size).permute(0, 2, 3, 1), mode="bilinear", padding_mode=fill, align_corners=False)
 
 # %% ../nbs/01_preprocessing.ipynb #73da6f08
