@@ -116,7 +116,7 @@ def write_results(folder: Path, recipe: Recipe, bench: Workbench, history: Histo
     judged = parts[judged_on]
     write_history(folder / "history.csv", history.rows)
     state = {"recipe": asdict(recipe), "mean": bench.mean, "std": bench.std, "weights": {k: v.cpu() for k, v in bench.model.state_dict().items()}}
-    with atomic_path(folder / "model.pt") as temporary: torch.save(state, temporary)
+    with atomic_path(folder / "model.pt") as temporary, open(temporary, "wb") as file: torch.save(state, file)
     _write_json(folder / "metrics.json", {
         **{name: parts[name].metrics() if name in parts else None for name in ("train", "validation", "test")},
         "parameters": sum(p.numel() for p in bench.model.parameters()), "seconds": sum(row["seconds"] for row in history.rows), **about,

@@ -246,7 +246,7 @@ def save_checkpoint(path: str | Path, learner: Learner, **extra) -> None:
     state = {"model": learner.model.state_dict(), "optimizer": learner.optimizer.state_dict(), "epoch": learner.epoch, "stop": learner.stop,
              "callbacks": [(type(callback).__name__, callback.state_dict()) for callback in _stateful(learner)],
              "random": random_state(getattr(learner.train_batches, "generator", None)), **extra}
-    with atomic_path(path) as temporary: torch.save(state, temporary)
+    with atomic_path(path) as temporary, open(temporary, "wb") as file: torch.save(state, file)      # given a path, it hides that the disk is full
 
 def load_checkpoint(learner: Learner, state: dict) -> None:
     "Put a state read by `torch.load(path, weights_only=True)` into a learner made as the saved one was."
