@@ -11,15 +11,17 @@ from .records import load_record, percent, record_names
 
 # %% ../nbs/results.ipynb #e317d479
 def recipe_row(name: str) -> list[str]:
-    "A recipe's line: name, parameters, test accuracy, the student's figure, epochs, seconds and threads, command."
+    "A recipe's line: name, parameters, test accuracy, the student's figure, epochs, seconds with threads and precision, command."
     record = load_record(name)
     runs = record["runs"]
     part, reported = REPORTED.get(name, ("", None))
     ours = f" (ours: {percent([run[part]['accuracy'] for run in runs])})" if part == "validation" else ""
     mean = {key: sum(run[key] for run in runs) / len(runs) for key in ("epochs", "seconds")}
     tests = percent([run["test"]["accuracy"] for run in runs]) + ("; validation set too" if RECIPES[name].validation == "test" else "")
+    environment = record["environment"]
+    precision = ", bfloat16" if RECIPES[name].bfloat16 and environment.get("bfloat16") == "True" else ""
     return [f"`{name}`", f"{record['parameters']:,}", tests, f"{part} {reported:.1%}{ours}" if reported else "",
-            f"{mean['epochs']:.0f}", f"{mean['seconds']:.0f} ({record['environment']['threads']})", f"`{record['command']}`"]
+            f"{mean['epochs']:.0f}", f"{mean['seconds']:.0f} ({environment['threads']}{precision})", f"`{record['command']}`"]
 
 def markdown_table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
@@ -32,8 +34,8 @@ def recipe_table() -> str:
 # %% ../nbs/results.ipynb #cca67539
 def throughput_table() -> str:
     "Pictures per second of report 1's training step, ours and the peers', as a table in Markdown."
-    return markdown_table(["", "pictures per second", "times the best DataLoader", "share of the floor"],
-                          [[row["name"], f"{row['images_per_s']:,}", f"{row['times_best_dataloader']}", f"{row['share_of_floor']}"] for row in load_record("throughput")["rows"]])
+    return markdown_table(["batch", "", "pictures per second", "times the best DataLoader", "share of its floor"],
+                          [[str(row["batch_size"]), row["name"], f"{row['images_per_s']:,}", f"{row['times_best_dataloader']}", f"{row['share_of_floor']}"] for row in load_record("throughput")["rows"]])
 
 def speed_table(task: str) -> str:
     "What a task of the yardstick took each contender, as a table in Markdown; medians."
