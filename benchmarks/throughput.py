@@ -124,7 +124,8 @@ def in_child(name, batch):
     child = subprocess.Popen([sys.executable, __file__, "--child", name, "--batch-size", str(batch)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     def rate(seconds):
         print(seconds, file=child.stdin, flush=True)
-        return float(child.stdout.readline())
+        if not (line := child.stdout.readline()): raise SystemExit(f"{name} failed; --profile '{name}' --batch-size {batch} shows why")
+        return float(line)
     rate(1)                                              # warm up, before the next one starts
     return rate
 
