@@ -241,7 +241,7 @@ def _add_commands(command, common) -> None:
     add("name", metavar="RECORD", help="a recipe, a comparison of the chapters, or standin_lessons; an unknown name lists all")
     add("--seeds", type=_whole(1), default=5, help="how many seeds, from 0"); add("--quiet", **quiet)
     add("--out", help="the folder to write to; without it the package's own records")
-    add("--more", action="store_true", help="keep the seeds that a recipe's record has already, and add those that are missing")
+    add("--more", action="store_true", help="keep the seeds that a recipe's record has already, of the same recipe, data and environment, and add those that are missing")
     add = command("drift", run_drift)
     add("folder", metavar="FOLDER", help="where the new records go"); add("names", nargs="*", metavar="RECORD", help="which to measure; none: all, which takes many hours")
     add("--root", help="where cifar-10-batches-py lies; without it $CIFAR_COURSE_DATA, then the user's cache"); add("--quiet", **quiet)

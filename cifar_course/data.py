@@ -176,9 +176,11 @@ def download_cifar10(root: str | Path | None = None, mirrors=None, md5: str = AR
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as e:
             failures.append(f"  {url}: {e}")
             continue
-        folder = extract_archive(archive, root)
-        Path(archive).unlink()
-        return folder
+        try: extract_archive(archive, root)
+        except DataError:
+            if not (root / FOLDER).exists(): raise       # else another process was faster
+        Path(archive).unlink(missing_ok=True)
+        return root / FOLDER
     raise DataError("CIFAR-10 could not be downloaded.\n" + "\n".join(failures) +
                     f"\nTry again later, or fetch {ARCHIVE} elsewhere and run `cifar-course data --archive FILE`.")
 
