@@ -74,14 +74,14 @@ def split_indices(labels: Tensor, fraction: float = .1, method: str = "stratifie
     return order[~chosen], order[chosen]
 
 # %% ../nbs/01_preprocessing.ipynb #fcdd15b8
-def affine_matrices(flip: Tensor, angle: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
-    """Maps from result to source (n, 2, 3): mirror where `flip`, turn clockwise by `angle` degrees, shift by (`dx`, `dy`) picture widths.
+def affine_matrices(flip: Tensor, angle: Tensor, dx: Tensor, dy: Tensor, zoom: Tensor = torch.ones(1)) -> Tensor:
+    """Maps from result to source (n, 2, 3): mirror where `flip`, turn clockwise by `angle` degrees, enlarge `zoom` times, shift by (`dx`, `dy`) picture widths.
 
-    As torchvision's `affine(hflip(x), angle, translate)`; all arguments are (n,)."""
+    As torchvision's `affine(hflip(x), angle, translate, scale)`; all arguments are (n,)."""
     cos, sin, dx, dy = angle.deg2rad().cos(), angle.deg2rad().sin(), 2 * dx, 2 * dy
     side = 1 - 2 * flip.float()
     rows = [side * cos, side * sin, -side * (cos * dx + sin * dy), -sin, cos, sin * dx - cos * dy]
-    return torch.stack(rows, 1).view(-1, 2, 3)
+    return torch.stack(rows, 1).view(-1, 2, 3) / zoom.view(-1, 1, 1)
 
 @functools.cache
 def _pixel_centres(size: int, device: torch.device) -> Tensor:
@@ -114,18 +114,19 @@ def cut_out(images: Tensor, top: Tensor, left: Tensor, size: int, value: float =
     return images.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], value)
 
 # %% ../nbs/01_preprocessing.ipynb #8bbcbf72
-def augment(images: Tensor, flip: bool = False, shift: float = 0., rotation: float = 0., crop_padding: int = 0, cutout: int = 0,
-            fill: str = "border", generator: torch.Generator | None = None) -> Tensor:
+def augment(images: Tensor, flip: bool = False, shift: float = 0., rotation: float = 0., zoom: float = 0., crop_padding: int = 0,
+            cutout: int = 0, fill: str = "border", generator: torch.Generator | None = None) -> Tensor:
     """A random variant of each picture, (n, 3, 32, 32) bytes to floats 0…255; every picture has draws of its own.
 
-    Mirrored with probability 1/2, shifted by up to `shift` widths, turned by up to `rotation` degrees, cut out of itself with
-    `crop_padding` pixels around, covered by a square of `cutout` pixels. `generator` lives on the CPU, whatever the pictures' device."""
+    Mirrored with probability 1/2, shifted by up to `shift` widths, turned by up to `rotation` degrees, enlarged or made
+    smaller by up to the share `zoom`, cut out of itself with `crop_padding` pixels around, covered by a square of `cutout` pixels.
+    `generator` lives on the CPU, whatever the pictures' device."""
     n, size, x = len(images), images.shape[-1], check_images(images).float()
     def uniform(limit): return torch.empty(n).uniform_(-limit, limit, generator=generator)
     def corner(low, high): return torch.randint(low, high, (2, n), generator=generator).to(x.device)
-    if flip or shift or rotation:
+    if flip or shift or rotation or zoom:
         mirrored = torch.rand(n, generator=generator) < (.5 if flip else 0)
-        matrices = affine_matrices(mirrored, uniform(rotation), uniform(shift), uniform(shift))
+        matrices = affine_matrices(mirrored, uniform(rotation), uniform(shift), uniform(shift), 1 + uniform(zoom) if zoom else torch.ones(1))
         x = warp(x, matrices.to(x.device), fill)
     if crop_padding: x = crop(x, *corner(0, 2 * crop_padding + 1), crop_padding)
     if cutout: x = cut_out(x, *corner(1 - cutout, size), cutout)

@@ -42,6 +42,7 @@ class Recipe:
     flip: bool = False
     shift: float = 0.                                    # up to this share of the width
     rotation: float = 0.                                 # up to this many degrees
+    zoom: float = 0.                                     # larger or smaller by up to this share
     crop_padding: int = 0                                # pixels
     cutout: int = 0                                      # pixels
     fill: str = "border"                                 # what comes in from outside: border, zeros or reflection
@@ -60,7 +61,7 @@ class Recipe:
     @property
     def augmentation(self) -> dict:
         "The settings for `augment`; empty where nothing is augmented."
-        settings = {name: getattr(self, name) for name in ("flip", "shift", "rotation", "crop_padding", "cutout")}
+        settings = {name: getattr(self, name) for name in ("flip", "shift", "rotation", "zoom", "crop_padding", "cutout")}
         return settings | {"fill": self.fill} if any(settings.values()) else {}
 
 # %% ../nbs/lib/recipes.ipynb #b1b23f21
