@@ -29,7 +29,7 @@ def print_summary(folder: Path) -> None:
     "A finished run's figures as a short table."
     import json
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    shown = [part for part in ("train", "validation", "test") if metrics[part]]
+    shown = [part for part in ("train", "validation", "test", "views") if metrics.get(part)]
     _print_table([("", *_SUMMARY), *((part, *(f"{metrics[part][name]:.4f}" for name in _SUMMARY)) for part in shown)])
     print(f"{metrics['data']}, {metrics['parameters']:,} parameters, {metrics['epochs']} epochs in {metrics['seconds']:.0f} s; precision, recall and f1 are means over the classes")
 

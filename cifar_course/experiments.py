@@ -85,8 +85,8 @@ EXPERIMENTS = {
         name + ", shuffled" * shuffled: Arm((3e-4, 1e-3, 3e-3) if model else (1e-4, 3e-4, 1e-3), model, shuffled_pixels=shuffled)
         for name, model in (("MLP", {}), ("CNN", {"channels": (32, 64, 128)})) for shuffled in (False, True)}, max_shift=8),
     "local_start": Experiment("a first layer that starts everywhere, or local; pixels in place, and shuffled", {
-        name + ", shuffled" * shuffled: Arm((3e-4, 1e-3, 3e-3, .01, .03), {"batch_norm": True, "initialisation": initialisation}, shuffled_pixels=shuffled)
-        for name, initialisation in (("everywhere", "he"), ("local", "local")) for shuffled in (False, True)}),
+        name + ", shuffled" * shuffled: Arm((1e-3, 3e-3, .01, .03), {"batch_norm": True, "initialisation": initialisation}, {"flip": True, "shift": .1, "rotation": 10}, one_cycle=True, shuffled_pixels=shuffled)
+        for name, initialisation in (("everywhere", "he"), ("local", "local")) for shuffled in (False, True)}, n_train=20_000, n_epochs=8),
 }
 
 # %% ../nbs/lib/experiments.ipynb #efe770fc

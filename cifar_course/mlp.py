@@ -41,7 +41,7 @@ INITIALISATIONS = {
     "local": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu")}   # the first layer by `local_`, the others as he
 
 @torch.no_grad()
-def local_(weight: Tensor, spread: float = 1.5, gain: float = 30.) -> Tensor:
+def local_(weight: Tensor, spread: float = 1.5, gain: float = 50.) -> Tensor:
     """Fill a first layer's weight (n, 3 * size * size) in place: each row random, under a Gaussian window of `spread` pixels around a place of its own.
 
     Rows are `gain` times as long as He's. Batch norm takes that out again, and the optimizer's steps are small beside them: the window stays for long."""

@@ -53,6 +53,7 @@ class Recipe:
     phases: tuple[Phase, ...] = (Phase(),)
     early_stopping: int | None = None                    # epochs without a better validation loss
     restore_best: bool = False                           # end with the weights of the lowest validation loss
+    views: int = 0                                       # pixels: judge the test set a second time, by the mean over views moved by so many
     bfloat16: bool = True                                # where the processor has it
 
     @property
@@ -76,7 +77,8 @@ _quick = replace(_mlp, name="quick", about="the labs' 512-256 network in 15 epoc
 
 _all = (
     _mlp,
-    replace(_mlp, name="mlp-large", about="mlp with two and a half times its parameters", hidden_sizes=(1024, 768, 512), dropout=.1, phases=(replace(_mlp.phases[0], lr=5e-3),)),
+    replace(_mlp, name="mlp-large", about="fully connected, five times the parameters of mlp: the first layer starts local; 500 epochs", hidden_sizes=(2048, 1024, 512), dropout=.35,
+            initialisation="local", zoom=.25, batch_size=1024, views=2, phases=(replace(_mlp.phases[0], n_epochs=500, weight_decay=.01),)),
     Recipe("lab1", "report 1: dropout .5, strong augmentation, the test set as validation set", dropout=.5, flip=True, shift=.2, rotation=20,
            validation="test", batch_size=64, phases=(Phase(10),), **_KERAS),
     Recipe("lab2", "report 2: dropout .5; six trainings one after another on the same weights", dropout=.5, validation="random",

@@ -135,7 +135,7 @@ figure { margin: 1rem 0 } img { max-width: 100%; height: auto } figcaption { col
 {% elif metrics.stopped %}<p class="note">Training stopped early: {{ metrics.stopped }}.</p>{% endif %}
 <h2>Results</h2>
 <table><tr><th>pictures</th>{% for name in names %}<th class="n">{{ name }}</th>{% endfor %}</tr>
-{% for part in ("train", "validation", "test") if metrics[part] %}<tr><td>{{ part }}</td><td class="n">{{ "%.4f"|format(metrics[part].loss) }}</td>
+{% for part in ("train", "validation", "test", "views") if metrics.get(part) %}<tr><td>{{ part }}</td><td class="n">{{ "%.4f"|format(metrics[part].loss) }}</td>
 {%- for name in names[1:] %}<td class="n">{{ "%.2f"|format(100 * metrics[part][name]) }} %</td>{% endfor %}</tr>{% endfor %}</table>
 <p>Loss is the cross-entropy in nats; precision, recall and F1 are means over the classes. All without augmentation and dropout.
 {% if reported %}The student's report gave a {{ reported[0] }} accuracy of {{ "%.2f"|format(100 * reported[1]) }} %.{% endif %}

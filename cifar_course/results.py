@@ -18,6 +18,7 @@ def recipe_row(name: str) -> list[str]:
     ours = f" (ours: {percent([run[part]['accuracy'] for run in runs])})" if part == "validation" else ""
     mean = {key: sum(run[key] for run in runs) / len(runs) for key in ("epochs", "seconds")}
     tests = percent([run["test"]["accuracy"] for run in runs]) + ("; validation set too" if RECIPES[name].validation == "test" else "")
+    if "views" in runs[0]: tests += "; averaged over 18 views: " + percent([run["views"]["accuracy"] for run in runs])
     environment = record["environment"]
     precision = ", bfloat16" if RECIPES[name].bfloat16 and environment.get("bfloat16") == "True" else ""
     return [f"`{name}`", f"{record['parameters']:,}", tests, f"{part} {reported:.1%}{ours}" if reported else "",

@@ -22,7 +22,7 @@ from PIL import Image, ImageOps
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
-from .convnet import CNN
+from .convnet import CNN, Views
 from .core import atomic_path, choose, default_device, environment, has_bfloat16, set_seed
 from .data import DataError, Dataset
 from .evaluation import Evaluation, evaluate
@@ -112,13 +112,14 @@ def _examples(judged: Evaluation) -> dict[str, list[dict]]:
 def write_results(folder: Path, recipe: Recipe, bench: Workbench, history: History, stopped: str = "", finished: bool = True, **about) -> None:
     "Evaluate and write model.pt, history.csv and metrics.json. The test set is read here, once, and only when the run has finished."
     parts = {name: evaluate(bench.model, getattr(bench, name)) for name in ("train", "validation", *(["test"] if finished else []))}
+    if finished and recipe.views: parts["views"] = evaluate(Views(bench.model, recipe.views), bench.test)
     judged_on = "test" if finished else "validation"
     judged = parts[judged_on]
     write_history(folder / "history.csv", history.rows)
     state = {"recipe": asdict(recipe), "mean": bench.mean, "std": bench.std, "weights": {k: v.cpu() for k, v in bench.model.state_dict().items()}}
     with atomic_path(folder / "model.pt") as temporary, open(temporary, "wb") as file: torch.save(state, file)
     _write_json(folder / "metrics.json", {
-        **{name: parts[name].metrics() if name in parts else None for name in ("train", "validation", "test")},
+        **{name: parts[name].metrics() if name in parts else None for name in ("train", "validation", "test", "views")},
         "parameters": sum(p.numel() for p in bench.model.parameters()), "seconds": sum(row["seconds"] for row in history.rows), **about,
         "epochs": len(history.rows), "finished": finished, "stopped": stopped, "judged_on": judged_on, "matrix": judged.matrix.tolist(),
         "confidence": judged.mean_confidence(), "examples": _examples(judged), "environment": environment(bench.test.labels.device)})
@@ -191,10 +192,10 @@ def record_recipe(recipe: Recipe, data: Dataset, seeds=range(5), source: str = "
             train_run(recipe, data, Path(folder) / "run", seed, source, progress=progress)
             metrics = json.loads((Path(folder) / "run" / "metrics.json").read_text(encoding="utf-8"))
             curve = [round(row["validation_accuracy"], 4) for row in read_history(Path(folder) / "run" / "history.csv")]
-        runs[seed] = {name: metrics[name] for name in ("seed", "train", "validation", "test", "confidence", "epochs", "seconds", "stopped")} | {"validation_curve": curve}
+        runs[seed] = {name: metrics[name] for name in ("seed", "train", "validation", "test", "confidence", "epochs", "seconds", "stopped")} | {"validation_curve": curve} | ({"views": metrics["views"]} if metrics["views"] else {})
         rows = [runs[seed] for seed in sorted(runs)]
         yield {"what": f"{recipe.about}; the test set {'served as validation set too' if recipe.validation == 'test' else 'read once, at the end'}", "recipe": asdict(recipe), "data": data.name, "parameters": metrics["parameters"], "seeds": sorted(runs), "runs": rows,
-               "summary": {**{f"{part} accuracy": spread([row[part]["accuracy"] for row in rows]) for part in ("train", "validation", "test")}, "seconds": spread([row["seconds"] for row in rows])},
+               "summary": {**{f"{part} accuracy": spread([row[part]["accuracy"] for row in rows]) for part in ("train", "validation", "test", "views") if part in rows[0]}, "seconds": spread([row["seconds"] for row in rows])},
                "environment": metrics["environment"]}
 
 # %% ../nbs/lib/runs.ipynb #ceed3b76
