@@ -32,6 +32,7 @@ def print_summary(folder: Path) -> None:
     shown = [part for part in ("train", "validation", "test", "views") if metrics.get(part)]
     _print_table([("", *_SUMMARY), *((part, *(f"{metrics[part][name]:.4f}" for name in _SUMMARY)) for part in shown)])
     print(f"{metrics['data']}, {metrics['parameters']:,} parameters, {metrics['epochs']} epochs in {metrics['seconds']:.0f} s; precision, recall and f1 are means over the classes")
+    if metrics.get("views"): print("views: the test pictures, each judged by the mean over 18 moved and mirrored views")
 
 # %% ../nbs/lib/cli.ipynb #e85c6855
 def _what_to_train(args):

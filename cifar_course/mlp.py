@@ -7,6 +7,7 @@ __all__ = ['ACTIVATIONS', 'INITIALISATIONS', 'count_parameters', 'count_multipli
            'MLP', 'measure', 'fit', 'parse_sizes']
 
 # %% ../nbs/02_mlp.ipynb #2d8ecef4
+import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -33,12 +34,14 @@ def count_multiplications(hidden_sizes: Sequence[int] = (512, 256), in_features:
 ACTIVATIONS = {"relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "gelu": nn.GELU, "silu": nn.SiLU, "sigmoid": nn.Sigmoid,
                "tanh": nn.Tanh, "softplus": nn.Softplus, "prelu": nn.PReLU, "linear": nn.Identity}
 
+_he = functools.partial(nn.init.kaiming_normal_, nonlinearity="relu")           # He et al. 2015
+
 INITIALISATIONS = {
     "torch": None,                                       # nn.Linear's own: uniform, ± 1 / sqrt(inputs), biases too
     "xavier": nn.init.xavier_uniform_,                   # Glorot & Bengio 2010; Keras' default
-    "he": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu"),      # He et al. 2015
+    "he": _he,
     "zero": nn.init.zeros_,
-    "local": lambda weight: nn.init.kaiming_normal_(weight, nonlinearity="relu")}   # the first layer by `local_`, the others as he
+    "local": _he}                                        # but the first layer by `local_`
 
 @torch.no_grad()
 def local_(weight: Tensor, spread: float = 1.5, gain: float = 50.) -> Tensor:
@@ -53,7 +56,7 @@ def local_(weight: Tensor, spread: float = 1.5, gain: float = 50.) -> Tensor:
     return weight.mul_(gain * 2**.5 / weight.norm(dim=1, keepdim=True))
 
 def initialise(model: nn.Module, initialisation: str | Callable[[Tensor], object] = "he") -> None:
-    "Fill the weight of every linear layer and convolution by name or by your own function, and the bias with zeros; `torch` leaves both as they are."
+    "Fill the weight of every linear layer and convolution by name or by your own function, and the bias with zeros; `torch` leaves both as they are, `local` fills the first layer by `local_`."
     fill = choose("initialisation", initialisation, INITIALISATIONS) if isinstance(initialisation, str) else initialisation
     layers = [layer for layer in model.modules() if isinstance(layer, (nn.Linear, nn.Conv2d))]
     for layer in layers if fill else ():

@@ -121,12 +121,15 @@ def augment(images: Tensor, flip: bool = False, shift: float = 0., rotation: flo
     Mirrored with probability 1/2, shifted by up to `shift` widths, turned by up to `rotation` degrees, enlarged or made
     smaller by up to the share `zoom`, cut out of itself with `crop_padding` pixels around, covered by a square of `cutout` pixels.
     `generator` lives on the CPU, whatever the pictures' device."""
+    if not 0 <= zoom < 1: raise ValueError(f"zoom is {zoom}: choose a share from 0 up to, not including, 1")
     n, size, x = len(images), images.shape[-1], check_images(images).float()
     def uniform(limit): return torch.empty(n).uniform_(-limit, limit, generator=generator)
     def corner(low, high): return torch.randint(low, high, (2, n), generator=generator).to(x.device)
     if flip or shift or rotation or zoom:
         mirrored = torch.rand(n, generator=generator) < (.5 if flip else 0)
-        matrices = affine_matrices(mirrored, uniform(rotation), uniform(shift), uniform(shift), 1 + uniform(zoom) if zoom else torch.ones(1))
+        turned, right, down = uniform(rotation), uniform(shift), uniform(shift)
+        zoomed = 1 + uniform(zoom) if zoom else torch.ones(1)          # no draw without zoom: seeds keep the pictures that they had before it
+        matrices = affine_matrices(mirrored, turned, right, down, zoomed)
         x = warp(x, matrices.to(x.device), fill)
     if crop_padding: x = crop(x, *corner(0, 2 * crop_padding + 1), crop_padding)
     if cutout: x = cut_out(x, *corner(1 - cutout, size), cutout)

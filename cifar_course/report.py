@@ -138,6 +138,7 @@ figure { margin: 1rem 0 } img { max-width: 100%; height: auto } figcaption { col
 {% for part in ("train", "validation", "test", "views") if metrics.get(part) %}<tr><td>{{ part }}</td><td class="n">{{ "%.4f"|format(metrics[part].loss) }}</td>
 {%- for name in names[1:] %}<td class="n">{{ "%.2f"|format(100 * metrics[part][name]) }} %</td>{% endfor %}</tr>{% endfor %}</table>
 <p>Loss is the cross-entropy in nats; precision, recall and F1 are means over the classes. All without augmentation and dropout.
+{% if metrics.views %}Views: the test pictures, each judged by the mean over 18 moved and mirrored views.{% endif %}
 {% if reported %}The student's report gave a {{ reported[0] }} accuracy of {{ "%.2f"|format(100 * reported[1]) }} %.{% endif %}
 {% if recipe.validation == "test" %}The test set served as validation set too, as in the report that this recipe rebuilds.{% endif %}</p>
 <h2>Diagnosis</h2>

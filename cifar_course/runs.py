@@ -110,7 +110,7 @@ def _examples(judged: Evaluation) -> dict[str, list[dict]]:
                    for i in judged.most_confident(name == "right")] for name in ("right", "wrong")}
 
 def write_results(folder: Path, recipe: Recipe, bench: Workbench, history: History, stopped: str = "", finished: bool = True, **about) -> None:
-    "Evaluate and write model.pt, history.csv and metrics.json. The test set is read here, once, and only when the run has finished."
+    "Evaluate and write model.pt, history.csv and metrics.json. Only here, and only when the run has finished, is the test set read."
     parts = {name: evaluate(bench.model, getattr(bench, name)) for name in ("train", "validation", *(["test"] if finished else []))}
     if finished and recipe.views: parts["views"] = evaluate(Views(bench.model, recipe.views), bench.test)
     judged_on = "test" if finished else "validation"
