@@ -59,7 +59,7 @@ def environment(device: torch.device | str = "cpu") -> dict[str, str]:
     "Versions and hardware, as a run or a record reports them."
     device = torch.device(device)
     hardware = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type}, {platform.machine()}"
-    return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__,
+    return {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__,
             "system": platform.system(), "device": hardware, "threads": str(torch.get_num_threads()), "bfloat16": str(has_bfloat16(device))}
 
 # %% ../nbs/lib/core.ipynb #d12bd826

@@ -10,6 +10,7 @@ __all__ = ['new_loss', 'new_optimizer', 'new_schedule', 'Workbench', 'new_model'
 import contextlib
 import csv
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -122,7 +123,7 @@ def write_results(folder: Path, recipe: Recipe, bench: Workbench, history: Histo
         **{name: parts[name].metrics() if name in parts else None for name in ("train", "validation", "test", "views")},
         "parameters": sum(p.numel() for p in bench.model.parameters()), "seconds": sum(row["seconds"] for row in history.rows), **about,
         "epochs": len(history.rows), "finished": finished, "stopped": stopped, "judged_on": judged_on, "matrix": judged.matrix.tolist(),
-        "confidence": judged.mean_confidence(), "examples": _examples(judged), "environment": environment(bench.test.labels.device)})
+        "confidence": judged.mean_confidence(), "examples": _examples(judged)})
 
 # %% ../nbs/lib/runs.ipynb #1a22ff51
 def _new_learner(recipe: Recipe, i: int, bench: Workbench, folder: Path, shared: list[Callback], about: dict) -> Learner:
@@ -141,7 +142,8 @@ def train_run(recipe: Recipe, data: Dataset, folder: str | Path, seed: int = 0, 
     `source` (standin or cifar10) and a `checkpoint` read by `read_checkpoint` make the run resumable; `callbacks` join our own."""
     if not recipe.phases or min(phase.n_epochs for phase in recipe.phases) < 1: raise ValueError(f"the recipe {recipe.name} needs at least one phase, and each phase an epoch")
     folder, history, best, learner = Path(folder), History(), None, None
-    bench, about = set_up(recipe, data, seed, device or default_device()), {"seed": seed, "data": data.name, "source": source}
+    device = device or default_device()
+    bench, about = set_up(recipe, data, seed, device), {"seed": seed, "data": data.name, "source": source, "environment": environment(device)}
     first = checkpoint["phase"] if checkpoint else 0
     _write_json(folder / "recipe.json", asdict(recipe))
     try:
@@ -180,23 +182,32 @@ def _load_tensors(path: Path, *needed: str) -> dict:
     except Exception as e: raise DataError(f"{path} is damaged or not of this course ({type(e).__name__}): train again") from e
     return state
 
-def record_recipe(recipe: Recipe, data: Dataset, seeds=range(5), source: str = "cifar10", progress: bool = True, earlier: dict | None = None) -> Iterator[dict]:
-    "Train `recipe` once per seed; after each seed, the record so far: what ran, and what came out. Seeds in an `earlier` record of the same recipe, data and environment are kept."
-    if earlier and (diff_recipes(recipe_from_dict(earlier["recipe"]), recipe) or earlier["data"] != data.name or earlier["environment"] != environment(default_device())):
-        raise ValueError(f"what was measured of {recipe.name} earlier is of another recipe, other data or another environment: measure it anew (without --more; delete {recipe.name}.part if there is one)")
+def _check_same(recipe: Recipe, data: Dataset, earlier: dict, remedy: str) -> None:
+    if diff_recipes(recipe_from_dict(earlier["recipe"]), recipe) or earlier["data"] != data.name or earlier.get("environment") != environment(default_device()):
+        raise ValueError(f"what was measured of {recipe.name} earlier is of another recipe, other data or another environment: measure it anew ({remedy})")
+
+def record_recipe(recipe: Recipe, data: Dataset, seeds=range(5), source: str = "cifar10", progress: bool = True, earlier: dict | None = None, folder: str | Path | None = None) -> Iterator[dict]:
+    """Train `recipe` once per seed; after each seed, the record so far: what ran, and what came out. Seeds in an `earlier` record of the same recipe, data and environment are kept.
+
+    The run under way lies in `folder` as NAME.SEED.part, and goes on from there after a stop; without a `folder` it starts anew."""
+    if earlier: _check_same(recipe, data, earlier, f"without --more; delete {recipe.name}.part if there is one")
     runs = {run["seed"]: run for run in (earlier["runs"] if earlier else ())}
     if earlier: yield earlier
     for seed in seeds:
         if seed in runs: continue
-        with tempfile.TemporaryDirectory() as folder:
-            train_run(recipe, data, Path(folder) / "run", seed, source, progress=progress)
-            metrics = json.loads((Path(folder) / "run" / "metrics.json").read_text(encoding="utf-8"))
-            curve = [round(row["validation_accuracy"], 4) for row in read_history(Path(folder) / "run" / "history.csv")]
+        with tempfile.TemporaryDirectory() as temporary:
+            run = Path(folder or temporary) / f"{recipe.name}.{seed}.part"
+            checkpoint = read_checkpoint(run)[1] if (run / "checkpoint.pt").is_file() else None
+            if checkpoint: _check_same(recipe, data, checkpoint, f"delete {run}")
+            train_run(recipe, data, run, seed, source, checkpoint, progress)
+            metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))
+            curve = [round(row["validation_accuracy"], 4) for row in read_history(run / "history.csv")]
         runs[seed] = {name: metrics[name] for name in ("seed", "train", "validation", "test", "confidence", "epochs", "seconds", "stopped")} | {"validation_curve": curve} | ({"views": metrics["views"]} if metrics["views"] else {})
         rows = [runs[seed] for seed in sorted(runs)]
         yield {"what": f"{recipe.about}; the test set {'served as validation set too' if recipe.validation == 'test' else 'read once, at the end'}", "recipe": asdict(recipe), "data": data.name, "parameters": metrics["parameters"], "seeds": sorted(runs), "runs": rows,
                "summary": {**{f"{part} accuracy": spread([row[part]["accuracy"] for row in rows]) for part in ("train", "validation", "test", "views") if part in rows[0]}, "seconds": spread([row["seconds"] for row in rows])},
                "environment": metrics["environment"]}
+        if folder: shutil.rmtree(run)                    # only now: what came out has been handed over
 
 # %% ../nbs/lib/runs.ipynb #ceed3b76
 @dataclass
