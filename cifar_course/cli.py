@@ -166,12 +166,17 @@ def run_record(args) -> int:
     earlier = load_record(args.name, args.out) if args.more else None
     if earlier and args.name not in RECIPES: raise ValueError(f"--more is for recipes: all arms of {args.name} are measured together")
     part = Path(args.out or records_folder()) / f"{args.name}.part"          # finished runs; the one under way lies beside it
-    if part.is_file(): print(f"Going on with {part}", file=sys.stderr)
-    if what is None: record = standin_lessons(seeds, progress)
-    elif args.name in RECIPES:
-        for record in record_recipe(what, _load(args.data, args.root), seeds, args.data, progress, load_part(part) or earlier, part.parent):
-            with atomic_path(part) as temporary: temporary.write_text(json.dumps(record), encoding="utf-8")
-    else: record = run_experiment(what, _load(args.data, args.root), seeds, progress=progress, part=part)
+    def kept(): return ", ".join(str(path) for path in sorted(part.parent.glob(f"{args.name}.*part")))
+    if kept(): print(f"Going on with {kept()}", file=sys.stderr)
+    try:
+        if what is None: record = standin_lessons(seeds, progress)
+        elif args.name in RECIPES:
+            for record in record_recipe(what, _load(args.data, args.root), seeds, args.data, progress, load_part(part) or earlier, part.parent):
+                with atomic_path(part) as temporary: temporary.write_text(json.dumps(record), encoding="utf-8")
+        else: record = run_experiment(what, _load(args.data, args.root), seeds, progress=progress, part=part)
+    except KeyboardInterrupt:
+        print(f"Stopped. The same command goes on with {kept()}" if kept() else "Stopped. Nothing is kept", file=sys.stderr)
+        raise
     command = f"cifar-course record {args.name} --seeds {len(record['seeds'])}" + ("" if args.name == "standin_lessons" else f" --data {args.data}")
     print(f"Written: {save_record(args.name, record | {'name': args.name, 'command': command}, args.out)}")
     part.unlink(missing_ok=True)
