@@ -8,6 +8,7 @@ __all__ = ['OPTIMIZERS', 'EXPERIMENTS', 'CHANGES', 'Arm', 'Experiment', 'ledger'
 
 # %% ../nbs/lib/experiments.ipynb #bfcd8f30
 import json
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -54,6 +55,7 @@ class Experiment:
     arms: dict[str, Arm]
     n_train: int = 10_000
     n_epochs: int = 10
+    n_search: int = 1                                    # runs of each rate in the search; where the accuracy jumps from epoch to epoch, one is misled by luck
     n_practice: int = 0                                  # training pictures beyond those that play the test set
     max_shift: int = 0                                   # judge on validation pictures moved by 0 to so many pixels too
 
@@ -65,24 +67,24 @@ OPTIMIZERS = {
 
 # %% ../nbs/lib/experiments.ipynb #9ca9ef18
 _augmentations = {"none": {}, "flip": {"flip": True}, "shift .1": {"shift": .1}, "rotation 10°": {"rotation": 10}, "crop 4": {"crop_padding": 4},
-                  "cutout 8": {"cutout": 8}, "flip, shift, rotation": {"flip": True, "shift": .1, "rotation": 10}}
+                  "cutout 8": {"cutout": 8}, "zoom .15": {"zoom": .15}, "flip, shift, rotation": {"flip": True, "shift": .1, "rotation": 10}}
 _sizes = ((), (64,), (256,), (1024,), (256, 256), (256, 256, 256, 256), (512, 256))
 _rates = {"sgd": (1e-3, 3e-3, .01, .03, .1, .3), "momentum": (1e-3, 3e-3, .01, .03, .1), "nesterov": (1e-3, 3e-3, .01, .03, .1), "adagrad": (3e-4, 1e-3, 3e-3, .01, .03), "rmsprop": (1e-5, *Arm.lrs)}
 
 EXPERIMENTS = {
     "scaling": Experiment("what the first layer is fed", {name: Arm((1e-5, 1e-4, 3e-4, 1e-3), pixels=name) for name in ("bytes", "scaled", "standardised")}),
     "shuffled_pixels": Experiment("pixels in place, or all pictures shuffled by one permutation", {"in place": Arm(), "shuffled": Arm(shuffled_pixels=True)}),
-    "augmentation": Experiment("what each augmentation buys", {name: Arm((1e-4, 3e-4, 1e-3), augmentation=settings) for name, settings in _augmentations.items()}, n_epochs=15),
+    "augmentation": Experiment("what each augmentation buys", {name: Arm(augmentation=settings) for name, settings in _augmentations.items()}, n_epochs=15, n_search=3),
     "width_depth": Experiment("width and depth", {", ".join(map(str, sizes)) or "linear": Arm(model={"hidden_sizes": sizes}) for sizes in _sizes}),
-    "dropout": Experiment("dropout from 0 to .5", {str(p): Arm((1e-4, 3e-4, 1e-3), {"dropout": p}) for p in (0., .1, .2, .3, .4, .5)}, n_epochs=15),
+    "dropout": Experiment("dropout from 0 to .5", {str(p): Arm(model={"dropout": p}) for p in (0., .1, .2, .3, .4, .5)}, n_epochs=15, n_search=3),
     "activations": Experiment("which activation trains best", {name: Arm((*Arm.lrs, 3e-3), {"activation": name}) for name in ACTIVATIONS}),
     "losses": Experiment("which loss trains best", {name: Arm((*Arm.lrs, 3e-3), loss=name) for name in LOSSES}),
     "optimizers": Experiment("which optimizer trains best", {name: Arm(_rates.get(name, Arm.lrs), optimizer=name, weight_decay=.05 * (name == "adamw")) for name in OPTIMIZERS}),
-    "batch_sizes": Experiment("batch size and learning rate", {str(n): Arm((3e-3, .01, .03, .1, .3), optimizer="sgd", batch_size=n) for n in (16, 64, 256)}),
+    "batch_sizes": Experiment("batch size and learning rate", {str(n): Arm((1e-3, 3e-3, .01, .03, .1, .3), optimizer="sgd", batch_size=n) for n in (16, 64, 256)}, n_search=3),
     "epoch_choice": Experiment("choosing the epoch on a practice test set", {str(p): Arm((1e-3,), {"dropout": p}, pixels="scaled", batch_size=64) for p in (0., .5)},
                                n_epochs=20, n_practice=10_000),
     "neighbours": Experiment("MLP and CNN on pictures as they are, moved, and shuffled", {
-        name + ", shuffled" * shuffled: Arm((3e-4, 1e-3, 3e-3) if model else (1e-4, 3e-4, 1e-3), model, shuffled_pixels=shuffled)
+        name + ", shuffled" * shuffled: Arm((1e-4, 3e-4, 1e-3, 3e-3) if model else (3e-5, 1e-4, 3e-4), model, shuffled_pixels=shuffled)
         for name, model in (("MLP", {}), ("CNN", {"channels": (32, 64, 128)})) for shuffled in (False, True)}, max_shift=8),
     "local_start": Experiment("a first layer that starts everywhere, or local; pixels in place, and shuffled", {
         name + ", shuffled" * shuffled: Arm((1e-3, 3e-3, .01, .03), {"batch_norm": True, "initialisation": initialisation}, {"flip": True, "shift": .1, "rotation": 10}, one_cycle=True, shuffled_pixels=shuffled)
@@ -98,7 +100,7 @@ CHANGES = {
 
 def ledger(changes: dict[str, dict]) -> dict[str, Arm]:
     "Report 1's network, then one arm per change, each with all changes before it."
-    arm = Arm((1e-4, 3e-4, 1e-3, 3e-3, .01), {"dropout": .5, "initialisation": "xavier"}, {"flip": True, "shift": .2, "rotation": 20}, "scaled", batch_size=64)
+    arm = Arm((3e-5, 1e-4, 3e-4, 1e-3, 3e-3, .01, .03), {"dropout": .5, "initialisation": "xavier"}, {"flip": True, "shift": .2, "rotation": 20}, "scaled", batch_size=64)
     arms = {"report 1": arm}
     for name, change in changes.items():
         arm = replace(arm, **{key: arm.model | value if key == "model" else value for key, value in change.items()})
@@ -178,11 +180,12 @@ def run_experiment(experiment: Experiment, data: Dataset, seeds=range(5), n_jobs
             if part:
                 with atomic_path(part) as temporary: temporary.write_text(json.dumps(kept), encoding="utf-8")
         return {name: [kept["runs"][repr(task)] for task in tasks if task[0] == name] for name in experiment.arms}
-    search = run_all([(name, lr, max(seeds) + 1) for name, arm in experiment.arms.items() for lr in arm.lrs])
-    best = {name: max(rows, key=lambda row: row["validation accuracy"])["lr"] for name, rows in search.items()}
+    found = run_all([(name, lr, max(seeds) + 1 + i) for name, arm in experiment.arms.items() for lr in arm.lrs for i in range(experiment.n_search)])
+    search = {name: {lr: statistics.mean(row["validation accuracy"] for row in found[name] if row["lr"] == lr) for lr in arm.lrs} for name, arm in experiment.arms.items()}
+    best = {name: max(rates, key=rates.get) for name, rates in search.items()}
     runs = run_all([(name, best[name], seed) for name in experiment.arms for seed in seeds])
     numbers = [key for key, value in next(iter(runs.values()))[0].items() if isinstance(value, float)]
     return {"what": experiment.about, "experiment": asdict(experiment), "data": data.name, "seeds": list(seeds), "lr": best,
-            "search": {name: {str(row["lr"]): row["validation accuracy"] for row in rows} for name, rows in search.items()}, "runs": runs,
+            "search": {name: {str(lr): accuracy for lr, accuracy in rates.items()} for name, rates in search.items()}, "runs": runs,
             "summary": {name: {key: spread([row[key] for row in rows]) for key in numbers} for name, rows in runs.items()},
             "environment": where, "seconds": round(time.perf_counter() - start)}
