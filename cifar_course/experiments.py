@@ -107,8 +107,8 @@ def ledger(changes: dict[str, dict]) -> dict[str, Arm]:
         arms[f"+ {name}"] = arm
     return arms
 
-EXPERIMENTS["ledger"] = Experiment("from report 1's network to the course's", ledger(CHANGES), n_train=5000, n_epochs=12)
-EXPERIMENTS["ledger_reversed"] = Experiment("the same changes in the opposite order", ledger(dict(reversed(CHANGES.items()))), n_train=5000, n_epochs=12)
+EXPERIMENTS["ledger"] = Experiment("from report 1's network to the course's", ledger(CHANGES), n_train=5000, n_epochs=12, n_search=3)
+EXPERIMENTS["ledger_reversed"] = Experiment("the same changes in the opposite order", ledger(dict(reversed(CHANGES.items()))), n_train=5000, n_epochs=12, n_search=3)
 
 # %% ../nbs/lib/experiments.ipynb #3e318acf
 def _transform(arm: Arm, images: Tensor):
