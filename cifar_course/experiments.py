@@ -55,7 +55,7 @@ class Experiment:
     arms: dict[str, Arm]
     n_train: int = 10_000
     n_epochs: int = 10
-    n_search: int = 1                                    # runs of each rate in the search; where the accuracy jumps from epoch to epoch, one is misled by luck
+    n_search: int = 1                                    # runs of each rate in the search; where several rates do nearly equally well, one run chooses by luck
     n_practice: int = 0                                  # training pictures beyond those that play the test set
     max_shift: int = 0                                   # judge on validation pictures moved by 0 to so many pixels too
 
@@ -181,11 +181,11 @@ def run_experiment(experiment: Experiment, data: Dataset, seeds=range(5), n_jobs
                 with atomic_path(part) as temporary: temporary.write_text(json.dumps(kept), encoding="utf-8")
         return {name: [kept["runs"][repr(task)] for task in tasks if task[0] == name] for name in experiment.arms}
     found = run_all([(name, lr, max(seeds) + 1 + i) for name, arm in experiment.arms.items() for lr in arm.lrs for i in range(experiment.n_search)])
-    search = {name: {lr: statistics.mean(row["validation accuracy"] for row in found[name] if row["lr"] == lr) for lr in arm.lrs} for name, arm in experiment.arms.items()}
-    best = {name: max(rates, key=rates.get) for name, rates in search.items()}
+    search = {name: {str(lr): statistics.mean(row["validation accuracy"] for row in found[name] if row["lr"] == lr) for lr in arm.lrs} for name, arm in experiment.arms.items()}
+    best = {name: float(max(rates, key=rates.get)) for name, rates in search.items()}
     runs = run_all([(name, best[name], seed) for name in experiment.arms for seed in seeds])
     numbers = [key for key, value in next(iter(runs.values()))[0].items() if isinstance(value, float)]
     return {"what": experiment.about, "experiment": asdict(experiment), "data": data.name, "seeds": list(seeds), "lr": best,
-            "search": {name: {str(lr): accuracy for lr, accuracy in rates.items()} for name, rates in search.items()}, "runs": runs,
+            "search": search, "runs": runs,
             "summary": {name: {key: spread([row[key] for row in rows]) for key in numbers} for name, rows in runs.items()},
             "environment": where, "seconds": round(time.perf_counter() - start)}
