@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from . import __version__
-from .recipes import RECIPES, diff_recipes, flatten_recipe, limit_epochs
+from .lab.recipe import RECIPES, diff_recipes, flatten_recipe, limit_epochs
 
 # %% ../nbs/lib/cli.ipynb #72442c75
 _SUMMARY = ("loss", "accuracy", "precision", "recall", "f1")
@@ -37,7 +37,7 @@ def print_summary(folder: Path) -> None:
 # %% ../nbs/lib/cli.ipynb #e85c6855
 def _what_to_train(args):
     "Recipe, source of the data, seed, folder, and the checkpoint to go on from (None for a new run)."
-    from cifar_course.runs import read_checkpoint
+    from cifar_course.lab.train import read_checkpoint
     if args.resume:
         if given := [name for name in ("recipe", "epochs", "seed", "data", "out") if getattr(args, name) is not None]:
             raise ValueError(f"--resume goes on with the run's own settings: leave out --{given[0]}")
@@ -51,7 +51,7 @@ def _what_to_train(args):
 def run_train(args) -> int:
     "Train a recipe, or go on with an interrupted run, and write the report."
     from cifar_course.report import write_report
-    from cifar_course.runs import train_run
+    from cifar_course.lab.train import train_run
     from cifar_course.training import TrainingDiverged
     _check_device(args.device)
     recipe, source, seed, folder, checkpoint = _what_to_train(args)
@@ -99,14 +99,14 @@ def _check_device(device: str | None) -> None:
 
 def _load(source: str, root):
     "The data set, told to be drawn or read, since both take seconds."
-    from cifar_course.standin import load_data
+    from cifar_course.data.standin import load_data
     print("Drawing the stand-in" if source == "standin" else "Reading CIFAR-10", "...", file=sys.stderr)
     return load_data(source, root, download=True)
 
 # %% ../nbs/lib/cli.ipynb #f13808f9
 def run_data(args) -> int:
     "Say what is on disk; download, unpack or verify."
-    from cifar_course.data import data_roots, download_cifar10, extract_archive, find_cifar10, read_folder, verify_archive
+    from cifar_course.data.cifar10 import data_roots, download_cifar10, extract_archive, find_cifar10, read_folder, verify_archive
     if args.mirror and not args.download: raise ValueError("--mirror says where to download from: add --download")
     if args.archive: print(f"Unpacked into {extract_archive(verify_archive(args.archive), data_roots(args.root)[0])}")
     elif args.download and find_cifar10(args.root) is None: print(f"CIFAR-10 is in {download_cifar10(args.root, args.mirror)}")
@@ -134,8 +134,8 @@ def run_recipes(args) -> int:
 
 def run_predict(args) -> int:
     "Classify pictures with a trained run."
-    from cifar_course.data import CLASS_NAMES
-    from cifar_course.runs import load_run, read_picture
+    from cifar_course.data.cifar10 import CLASS_NAMES
+    from cifar_course.lab.train import load_run, read_picture
     trained = load_run(args.run)
     for path in args.pictures:
         probabilities = trained.probabilities(read_picture(path))[0]
@@ -158,10 +158,10 @@ def run_record(args) -> int:
     "Measure a record again; interrupted, the same command goes on."
     import json
     from cifar_course.core import atomic_path, choose
-    from cifar_course.experiments import EXPERIMENTS, run_experiment
-    from cifar_course.lessons import standin_lessons
-    from cifar_course.records import load_part, load_record, records_folder, save_record
-    from cifar_course.runs import record_recipe
+    from cifar_course.studies.runner import EXPERIMENTS, run_experiment
+    from cifar_course.studies.lessons import standin_lessons
+    from cifar_course.studies.records import load_part, load_record, records_folder, save_record
+    from cifar_course.lab.train import record_recipe
     what, seeds, progress = choose("record", args.name, {"standin_lessons": None, **RECIPES, **EXPERIMENTS}), range(args.seeds), not args.quiet
     earlier = load_record(args.name, args.out) if args.more else None
     if earlier and args.name not in RECIPES: raise ValueError(f"--more is for recipes: all arms of {args.name} are measured together")
@@ -184,7 +184,7 @@ def run_record(args) -> int:
 
 def run_drift(args) -> int:
     "Measure records again into a folder of their own, and print old against new. Records that lie in the folder already are not measured again."
-    from cifar_course.records import compare_records, load_record, record_names
+    from cifar_course.studies.records import compare_records, load_record, record_names
     folder, rows = Path(args.folder), [("", "old", "new", "")]
     for name in args.names or record_names():
         old = load_record(name)

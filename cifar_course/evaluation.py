@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .data import CLASS_NAMES
+from .data.dataset import CLASS_NAMES
 
 # %% ../nbs/07_evaluation.ipynb #a6ce2b06
 def confusion_matrix(labels: Tensor, predictions: Tensor, n_classes: int = 10) -> Tensor:

@@ -20,12 +20,12 @@ from matplotlib.axes import Axes
 
 from .convnet import describe_layers
 from .core import atomic_path
-from .data import DataError, Dataset
+from .data.dataset import DataError, Dataset
 from .evaluation import class_scores, top_confusions
-from .plot import plot_class_bars, plot_confusion, plot_history, plot_images
+from .show.plots import plot_class_bars, plot_confusion, plot_history, plot_images
 from .preprocessing import augment
-from .recipes import RECIPES, REPORTED, Recipe, flatten_recipe, limit_epochs, recipe_from_dict
-from .runs import new_model, read_history
+from .lab.recipe import RECIPES, REPORTED, Recipe, flatten_recipe, limit_epochs, recipe_from_dict
+from .lab.train import new_model, read_history
 
 # %% ../nbs/10_report.ipynb #d085ec54
 GAP, POOR, RISE, FALL = .10, .60, 1.05, .02              # accuracy, accuracy, ratio of losses, share of the loss
