@@ -8,7 +8,7 @@ __all__ = ['confusion_matrix', 'class_scores', 'averaged', 'Evaluation', 'evalua
 
 # %% ../nbs/07_evaluation.ipynb #a312dbd2
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,40 +19,86 @@ from torch import Tensor, nn
 from .data.dataset import CLASS_NAMES
 
 # %% ../nbs/07_evaluation.ipynb #a6ce2b06
-def confusion_matrix(labels: Tensor, predictions: Tensor, n_classes: int = 10) -> Tensor:
-    "Counts (n_classes, n_classes): row true, column predicted. Labels and predictions are (n,)."
-    if labels.shape != predictions.shape: raise ValueError(f"{tuple(labels.shape)} labels and {tuple(predictions.shape)} predictions: expected as many")
-    return torch.bincount(labels * n_classes + predictions, minlength=n_classes**2).view(n_classes, n_classes)
+def _check_classes(kind: str, classes: Tensor, n_classes: int) -> None:
+    "A `ValueError` where a class is none of 0 … `n_classes` - 1."
+    if not len(classes):
+        return
+    lowest, highest = int(classes.min()), int(classes.max())
+    if lowest < 0 or highest >= n_classes:
+        raise ValueError(f"{kind} from {lowest} to {highest}: expected 0 to {n_classes - 1}")
+
+def confusion_matrix(
+    labels: Tensor,                              # (n,) int64, true classes from 0
+    predictions: Tensor,                         # (n,) int64, predicted classes from 0
+    n_classes: int = 10,
+) -> Tensor:                                     # (n_classes, n_classes) int64
+    "How often each true class (row) was called each class (column). Misfits: `ValueError`."
+    if labels.shape != predictions.shape:
+        came = f"{tuple(labels.shape)} labels and {tuple(predictions.shape)} predictions"
+        raise ValueError(f"{came}: expected as many")
+    _check_classes("labels", labels, n_classes)
+    _check_classes("predictions", predictions, n_classes)
+    cells = labels * n_classes + predictions     # (n,) numbered row by row
+    counts = torch.bincount(cells, minlength=n_classes**2)
+    return counts.view(n_classes, n_classes)
 
 # %% ../nbs/07_evaluation.ipynb #e04df53c
-def class_scores(matrix: Tensor) -> dict[str, Tensor]:
-    "Precision, recall, F1 and support of each class, (n_classes,) each, from a confusion matrix; 0 where a ratio has nothing below its line."
-    right, support, predicted = matrix.diagonal().double(), matrix.sum(1), matrix.sum(0)
-    def ratio(above, below): return above / below.clamp(min=1)
-    return {"precision": ratio(right, predicted), "recall": ratio(right, support), "f1": ratio(2 * right, support + predicted), "support": support}
+def _ratio(above: Tensor, below: Tensor) -> Tensor:
+    "`above` divided by the counts `below` the line; 0 where nothing was counted."
+    return above / below.clamp(min=1)
+
+def class_scores(
+    matrix: Tensor,                              # confusion matrix (n_classes, n_classes)
+) -> dict[str, Tensor]:                          # (n_classes,) each
+    "Precision, recall, F1 (shares) and support (pictures) of each class; 0 divided by 0 is 0."
+    right = matrix.diagonal().double()
+    predicted = matrix.sum(0)                    # how often each class was said
+    support = matrix.sum(1)                      # how often each class occurs
+    return {
+        "precision": _ratio(right, predicted),
+        "recall": _ratio(right, support),
+        "f1": _ratio(2 * right, support + predicted),
+        "support": support,
+    }
 
 # %% ../nbs/07_evaluation.ipynb #f9bbdd58
-def averaged(matrix: Tensor, how: str = "macro") -> dict[str, float]:
-    "Precision, recall and F1 over all classes of a confusion matrix: `macro`, `weighted` by support, or `micro`."
-    if how not in ("macro", "weighted", "micro"): raise ValueError(f"how is {how!r}: choose macro, weighted or micro")
-    if how == "micro": return dict.fromkeys(("precision", "recall", "f1"), (matrix.trace() / matrix.sum().clamp(min=1)).item())
+def averaged(
+    matrix: Tensor,                              # confusion matrix (n_classes, n_classes)
+    how: str = "macro",                          # macro, weighted (by support) or micro
+) -> dict[str, float]:
+    "Precision, recall and F1 over all classes, as shares. An unknown `how` is a `ValueError`."
+    if how not in ("macro", "weighted", "micro"):
+        raise ValueError(f"how is {how!r}: choose macro, weighted or micro")
+    if how == "micro":
+        accuracy = (matrix.trace() / matrix.sum().clamp(min=1)).item()
+        return {"precision": accuracy, "recall": accuracy, "f1": accuracy}
     scores = class_scores(matrix)
     support = scores["support"].double()
-    weights = support / support.sum() if how == "weighted" else torch.full_like(support, 1 / len(support))
-    return {name: (scores[name] * weights).sum().item() for name in ("precision", "recall", "f1")}
+    if how == "weighted":
+        weights = support / support.sum()
+    else:
+        weights = torch.full_like(support, 1 / len(support))
+    means = {}
+    for name in ("precision", "recall", "f1"):
+        means[name] = (scores[name] * weights).sum().item()
+    return means
 
 # %% ../nbs/07_evaluation.ipynb #8b175b4b
 @dataclass(frozen=True)
 class Evaluation:
-    "Logits (n, n_classes) and labels (n,) of one set of pictures, and everything that follows from them."
-    logits: Tensor
-    labels: Tensor
+    "What a network says about one set of pictures, and everything that follows from it."
+    logits: Tensor                               # (n, n_classes)
+    labels: Tensor                               # (n,) int64, true classes from 0
 
     @cached_property
-    def predictions(self) -> Tensor: return self.logits.argmax(1)
+    def predictions(self) -> Tensor:
+        "The class with the largest logit, (n,)."
+        return self.logits.argmax(1)
 
     @cached_property
-    def right(self) -> Tensor: return self.predictions == self.labels
+    def right(self) -> Tensor:
+        "Which predictions are right, (n,) bool."
+        return self.predictions == self.labels
 
     @cached_property
     def confidence(self) -> Tensor:
@@ -60,64 +106,146 @@ class Evaluation:
         return self.logits.softmax(1).amax(1)
 
     @cached_property
-    def matrix(self) -> Tensor: return confusion_matrix(self.labels, self.predictions, self.logits.shape[1])
+    def matrix(self) -> Tensor:
+        "The confusion matrix, (n_classes, n_classes)."
+        return confusion_matrix(self.labels, self.predictions, self.logits.shape[1])
 
     def metrics(self) -> dict[str, float]:
-        "Cross-entropy in nats, accuracy, and macro means of precision, recall and F1."
-        return {"loss": F.cross_entropy(self.logits, self.labels).item(), "accuracy": self.right.float().mean().item(), **averaged(self.matrix)}
+        "Cross-entropy (`loss`, in nats), accuracy, and macro precision, recall and F1."
+        loss = F.cross_entropy(self.logits, self.labels).item()
+        accuracy = self.right.float().mean().item()
+        return {"loss": loss, "accuracy": accuracy, **averaged(self.matrix)}
 
     def mean_confidence(self) -> dict[str, float | None]:
-        "Mean confidence where the network was right and where it was wrong; None where there is no such picture."
-        return {name: self.confidence[where].mean().item() if where.any() else None for name, where in (("right", self.right), ("wrong", ~self.right))}
+        "Mean confidence of the `right` and the `wrong` predictions; None where there are none."
+        means = {}
+        for name, where in (("right", self.right), ("wrong", ~self.right)):
+            means[name] = self.confidence[where].mean().item() if where.any() else None
+        return means
 
-    def most_confident(self, right: bool, k: int = 10) -> list[int]:
-        "Indices of the `k` most confident right or wrong predictions, surest first."
+    def most_confident(
+        self,
+        right: bool,                             # of the right or of the wrong predictions
+        k: int = 10,                             # at most so many
+    ) -> list[int]:
+        "Indices of the `k` most confident predictions, surest first."
         where = (self.right == right).nonzero()[:, 0]
-        return where[self.confidence[where].argsort(descending=True, stable=True)[:k]].tolist()
+        order = self.confidence[where].argsort(descending=True, stable=True)
+        return where[order[:k]].tolist()
 
 # %% ../nbs/07_evaluation.ipynb #11509e52
 @torch.no_grad()
-def evaluate(model: nn.Module, batches: Iterable) -> Evaluation:
-    "Run `model` in evaluation mode over `batches` of (x, labels)."
+def evaluate(
+    model: nn.Module,                            # inputs to logits (n, n_classes)
+    batches: Iterable,                           # of (inputs, labels (n,))
+) -> Evaluation:                                 # on the processor, logits in float32
+    "Judge `model` in evaluation mode; its own mode stays. No batch at all is a `ValueError`."
+    training_parts = [part for part in model.modules() if part.training]
+    logits = []
+    labels = []
     model.eval()
-    logits, labels = zip(*((model(xb).float().cpu(), yb.cpu()) for xb, yb in batches))
+    try:
+        for xb, yb in batches:
+            logits.append(model(xb).float().cpu())
+            labels.append(yb.cpu())
+    finally:
+        # part by part: `model.train()` would wake those that were in evaluation mode before
+        for part in training_parts:
+            part.training = True
+    if not logits:
+        raise ValueError("no batches to evaluate: a generator can be run through only once")
     return Evaluation(torch.cat(logits), torch.cat(labels))
 
 # %% ../nbs/07_evaluation.ipynb #136f3c1d
-def top_confusions(matrix: Tensor, k: int = 5, class_names=CLASS_NAMES) -> list[tuple[str, str, int, float]]:
-    "The `k` most frequent mistakes: true class, predicted class, how often, and as a share of the true class."
-    mistakes = matrix.clone().fill_diagonal_(0).flatten()
-    order = mistakes.argsort(descending=True, stable=True)[:k]
-    n = matrix.shape[0]
-    return [(class_names[i // n], class_names[i % n], int(mistakes[i]), int(mistakes[i]) / max(int(matrix[i // n].sum()), 1))
-            for i in order.tolist() if mistakes[i]]
+def top_confusions(
+    matrix: Tensor,                              # confusion matrix (n_classes, n_classes)
+    k: int = 5,                                  # at most so many
+    class_names: Sequence[str] = CLASS_NAMES,    # n_classes of them
+) -> list[tuple[str, str, int, float]]:
+    """The most frequent mistakes: true and predicted class, how often, share of the true class.
+
+    A `ValueError` where the matrix has another number of classes than there are names."""
+    n_classes = len(matrix)
+    if len(class_names) != n_classes:
+        came = f"{n_classes} classes in the matrix and {len(class_names)} class names"
+        raise ValueError(f"{came}: expected as many, give class_names")
+    mistakes = matrix.clone().fill_diagonal_(0)
+    order = mistakes.flatten().argsort(descending=True, stable=True)
+    top = []
+    for cell in order[:k].tolist():
+        true, predicted = divmod(cell, n_classes)
+        count = int(mistakes[true, predicted])
+        if count == 0:                           # no mistakes are left
+            break
+        share = count / int(matrix[true].sum())
+        top.append((class_names[true], class_names[predicted], count, share))
+    return top
 
 # %% ../nbs/07_evaluation.ipynb #588bd9de
-def reliability(confidence: Tensor, right: Tensor, n_bins: int = 10) -> dict[str, Tensor]:
-    "For `n_bins` equally wide bins of confidence (n,): how many predictions, their mean confidence and share right; nan where there are none."
-    where = (confidence * n_bins).long().clamp(max=n_bins - 1)
-    def total(values): return torch.zeros(n_bins, dtype=torch.float64).index_add_(0, where, values.double())
+def reliability(
+    confidence: Tensor,                          # (n,) from 0 to 1
+    right: Tensor,                               # (n,) which predictions are right
+    n_bins: int = 10,                            # of confidence, equally wide
+) -> dict[str, Tensor]:                          # (n_bins,) each
+    """The numbers of a reliability diagram (DeGroot & Fienberg 1983), bin by bin.
+
+    How many predictions (`n`), their mean `confidence`, the share right (`accuracy`). The
+    latter two are nan where a bin is empty."""
+    where = (confidence * n_bins).long()
+    where = where.clamp(max=n_bins - 1)          # confidence 1 is in the last bin
+
+    def total(values):
+        "The sum of the values in each bin."
+        return torch.zeros(n_bins, dtype=torch.float64).index_add_(0, where, values.double())
+
     n = total(torch.ones_like(confidence))
     return {"n": n.long(), "confidence": total(confidence) / n, "accuracy": total(right) / n}
 
 # %% ../nbs/07_evaluation.ipynb #9c73147b
-def expected_calibration_error(confidence: Tensor, right: Tensor, n_bins: int = 15) -> float:
-    "Mean gap between confidence (n,) and share of `right` (n,) over `n_bins` equally wide bins of confidence, weighted by their sizes."
-    if confidence.isnan().any(): return float("nan")     # of a network that diverged
+def expected_calibration_error(
+    confidence: Tensor,                          # (n,) from 0 to 1
+    right: Tensor,                               # (n,) which predictions are right
+    n_bins: int = 15,                            # of confidence, equally wide
+) -> float:                                      # a share, from 0 to 1
+    """Mean gap between confidence and share right over the bins, weighted by their sizes.
+
+    From Guo et al. 2017; nan where a confidence is nan."""
+    if confidence.isnan().any():                 # of a network that diverged
+        return float("nan")
     bins = reliability(confidence, right, n_bins)
-    return (bins["n"] * (bins["confidence"] - bins["accuracy"]).abs()).nansum().item() / len(confidence)
+    gaps = (bins["confidence"] - bins["accuracy"]).abs()             # nan in empty bins
+    return (bins["n"] * gaps).nansum().item() / len(confidence)
 
 # %% ../nbs/07_evaluation.ipynb #60273fe5
-def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    "The temperature from .05 to 20 at which logits (n, k) divided by it have the lowest cross-entropy (Guo et al. 2017)."
+def fit_temperature(
+    logits: Tensor,                              # (n, n_classes)
+    labels: Tensor,                              # (n,) int64, true classes from 0
+) -> float:                                      # from .05 to 20
+    "The number by which to divide the logits for the lowest cross-entropy (Guo et al. 2017)."
     grid = torch.logspace(math.log10(.05), math.log10(20), 241)
-    return grid[torch.stack([F.cross_entropy(logits / t, labels) for t in grid]).argmin()].item()
+    losses = [F.cross_entropy(logits / temperature, labels) for temperature in grid]
+    return grid[torch.stack(losses).argmin()].item()
 
 # %% ../nbs/07_evaluation.ipynb #628a40f2
-def bootstrap_interval(right: Tensor, n_draws: int = 2000, level: float = .95, seed: int = 0) -> tuple[float, float]:
-    "Interval that holds `level` of the accuracies of resampled pictures (Efron 1979); `right` (n,) says which predictions are right."
-    counts = torch.distributions.Binomial(len(right), right.double().mean())      # to draw with replacement and count is to draw from this
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        shares = counts.sample((n_draws,)) / len(right)
-    return tuple(shares.quantile(torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=shares.dtype)).tolist())
+def bootstrap_interval(
+    right: Tensor,                               # (n,) which predictions are right
+    n_draws: int = 2000,                         # resampled sets of n pictures
+    level: float = .95,                          # share of the accuracies inside
+    seed: int = 0,                               # of the resampling alone
+) -> tuple[float, float]:                        # lowest and highest accuracy, as shares
+    """The middle `level` of the accuracies of resampled pictures: the bootstrap (Efron 1979).
+
+    A `ValueError` where there is no prediction."""
+    n = len(right)
+    if n == 0:
+        raise ValueError("right is empty: expected at least one prediction")
+    accuracy = right.double().mean().cpu()
+    # how many are right among n drawn with replacement: a binomial number
+    counts = torch.binomial(
+        torch.full((n_draws,), n, dtype=torch.float64),
+        accuracy.expand(n_draws),
+        generator=torch.Generator().manual_seed(seed),   # its own: nobody else's draws change
+    )
+    edges = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
+    low, high = (counts / n).quantile(edges).tolist()
+    return low, high

@@ -4,138 +4,346 @@
 
 # %% auto #0
 __all__ = ['ACTIVATIONS', 'INITIALISATIONS', 'count_parameters', 'count_multiplications', 'local_', 'initialise', 'Dropout',
-           'MLP', 'measure', 'fit', 'parse_sizes']
+           'MLP', 'accuracy', 'Tally', 'measure', 'fit', 'parse_sizes']
 
 # %% ../nbs/02_mlp.ipynb #2d8ecef4
 import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .core import choose
+from .core import choose, evaluation_mode
 
 # %% ../nbs/02_mlp.ipynb #e66598eb
-def count_parameters(hidden_sizes: Sequence[int] = (512, 256), in_features: int = 3072, n_classes: int = 10, batch_norm: bool = False) -> int:
+def count_parameters(
+    hidden_sizes: Sequence[int] = (512, 256),
+    in_features: int = 3072,                  # numbers in one picture
+    n_classes: int = 10,
+    batch_norm: bool = False,                 # after each hidden layer
+) -> int:
     "Trainable parameters of an MLP with these layers."
     layers = itertools.pairwise((in_features, *hidden_sizes, n_classes))
-    return sum((m + 1) * n for m, n in layers) + (2 * sum(hidden_sizes) if batch_norm else 0)
+    n_parameters = sum((m + 1) * n for m, n in layers)
+    if batch_norm:
+        n_parameters += 2 * sum(hidden_sizes)
+    return n_parameters
 
 # %% ../nbs/02_mlp.ipynb #b56048f6
-def count_multiplications(hidden_sizes: Sequence[int] = (512, 256), in_features: int = 3072, n_classes: int = 10, training: bool = False) -> int:
-    "Multiplications of the matrix products, per picture: forward, or one training step (no gradient goes back into the pixels)."
+def count_multiplications(
+    hidden_sizes: Sequence[int] = (512, 256),
+    in_features: int = 3072,                  # numbers in one picture
+    n_classes: int = 10,
+    training: bool = False,                   # a training step, or forward only?
+) -> int:
+    "Multiplications of an MLP's matrix products, per picture."
     layers = [m * n for m, n in itertools.pairwise((in_features, *hidden_sizes, n_classes))]
-    return 3 * sum(layers) - layers[0] if training else sum(layers)
+    if not training:
+        return sum(layers)
+    return 3 * sum(layers) - layers[0]        # no gradient goes back into the pixels
 
 # %% ../nbs/02_mlp.ipynb #777ae6a0
-ACTIVATIONS = {"relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "gelu": nn.GELU, "silu": nn.SiLU, "sigmoid": nn.Sigmoid,
-               "tanh": nn.Tanh, "softplus": nn.Softplus, "prelu": nn.PReLU, "linear": nn.Identity}
+ACTIVATIONS = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "softplus": nn.Softplus,
+    "prelu": nn.PReLU,
+    "linear": nn.Identity,
+}
 
-_he = functools.partial(nn.init.kaiming_normal_, nonlinearity="relu")           # He et al. 2015
+# %% ../nbs/02_mlp.ipynb #ea93f9c3
+_he = functools.partial(nn.init.kaiming_normal_, nonlinearity="relu")
 
 INITIALISATIONS = {
-    "torch": None,                                       # nn.Linear's own: uniform, ± 1 / sqrt(inputs), biases too
-    "xavier": nn.init.xavier_uniform_,                   # Glorot & Bengio 2010; Keras' default
-    "he": _he,
+    "torch": None,                      # nn.Linear's own: uniform, ± 1 / sqrt(inputs), bias too
+    "xavier": nn.init.xavier_uniform_,  # Glorot & Bengio 2010; Keras' default
+    "he": _he,                          # He et al. 2015
     "zero": nn.init.zeros_,
-    "local": _he}                                        # but the first layer by `local_`
+    "local": _he,                       # but the first layer by `local_`
+}
 
+# %% ../nbs/02_mlp.ipynb #0d99881a
 @torch.no_grad()
-def local_(weight: Tensor, spread: float = 1.5, gain: float = 50.) -> Tensor:
-    """Fill a first layer's weight (n, 3 * size * size) in place: each row random, under a Gaussian window of `spread` pixels around a place of its own.
+def local_(
+    weight: Tensor,       # (n, channels * size * size), of a linear layer over square pictures
+    channels: int = 3,    # of the pictures
+    spread: float = 1.5,  # standard deviation of a window, in pixels
+    gain: float = 50.,    # length of a row, in lengths of He's
+) -> Tensor:              # the weight itself
+    """Fill a first layer's weight in place: each row random, under a Gaussian window with a
+    place of its own. A `ValueError` where the weight does not fit square pictures.
 
-    Rows are `gain` times as long as He's. Batch norm takes that out again, and the optimizer's steps are small beside them: the window stays for long."""
-    n, size = len(weight), math.isqrt(weight[0].numel() // 3)
-    if weight.ndim != 2 or weight.shape[1] != 3 * size**2: raise ValueError(f"a local start needs a linear layer over pictures (3, size, size), got a weight {tuple(weight.shape)}")
-    from_centre = torch.arange(size, device=weight.device) - torch.rand(2, n, 1, device=weight.device) * (size - 1)
-    rows, columns = (from_centre / spread).square().div(-2).exp()            # (n, size) each
-    weight.normal_().mul_((rows[:, :, None] * columns[:, None, :]).flatten(1).repeat(1, 3))
-    return weight.mul_(gain * 2**.5 / weight.norm(dim=1, keepdim=True))
+    Rows are `gain` times as long as He's. Batch norm takes that out again, and the
+    optimizer's steps are small beside them: the window stays for long.
+    """
+    n = len(weight)
+    size = math.isqrt(weight[0].numel() // channels)
+    if weight.ndim != 2 or weight.shape[1] != channels * size**2:
+        raise ValueError(
+            f"a local start needs a linear layer over pictures ({channels}, size, size), "
+            f"got a weight {tuple(weight.shape)}: give the pictures' `channels`"
+        )
+    pixels = torch.arange(size, device=weight.device)                     # (size,)
+    centres = torch.rand(2, n, 1, device=weight.device) * (size - 1)      # row and column
+    rows, columns = ((pixels - centres) / spread).square().div(-2).exp()  # (n, size) each
+    windows = rows[:, :, None] * columns[:, None, :]                      # (n, size, size)
+    weight.normal_().mul_(windows.flatten(1).repeat(1, channels))
+    he_length = 2**.5                                                     # whatever the size
+    return weight.mul_(gain * he_length / weight.norm(dim=1, keepdim=True))
 
-def initialise(model: nn.Module, initialisation: str | Callable[[Tensor], object] = "he") -> None:
-    "Fill the weight of every linear layer and convolution by name or by your own function, and the bias with zeros; `torch` leaves both as they are, `local` fills the first layer by `local_`."
-    fill = choose("initialisation", initialisation, INITIALISATIONS) if isinstance(initialisation, str) else initialisation
+# %% ../nbs/02_mlp.ipynb #cfa6ddee
+def initialise(
+    model: nn.Module,
+    initialisation: str | Callable[[Tensor], object] = "he",  # or what fills a weight in place
+    channels: int = 3,                                        # only a local start asks
+) -> None:
+    """Fill the weight of every linear layer and convolution, and its bias with zeros.
+
+    `torch` leaves both as PyTorch made them; `local` fills the first layer by `local_`,
+    for pictures of so many `channels`. An unknown name is a `ValueError`.
+    """
+    fill = initialisation
+    if isinstance(initialisation, str):
+        fill = choose("initialisation", initialisation, INITIALISATIONS)
+    if fill is None:
+        return
     layers = [layer for layer in model.modules() if isinstance(layer, (nn.Linear, nn.Conv2d))]
-    for layer in layers if fill else ():
+    for layer in layers:
         fill(layer.weight)
-        if layer.bias is not None: nn.init.zeros_(layer.bias)
-    if initialisation == "local": local_(layers[0].weight)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+    if initialisation == "local":
+        local_(layers[0].weight, channels)
 
 # %% ../nbs/02_mlp.ipynb #eb586810
 class Dropout(nn.Dropout):
-    "As `nn.Dropout`, with `p` rounded to a multiple of 1 / 65,536, which saves most of the drawing on a processor."
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.training or not self.p or x.device.type != "cpu": return super().forward(x)
-        n = x.numel()
-        bits = torch.empty(-(-n // 4), dtype=torch.int64).random_(-2**63, None).view(torch.int16)[:n].view_as(x)    # four numbers in each
-        return x * ((bits >= min(round(self.p * 65536), 65535) - 32768) * x.new_tensor(1 / (1 - self.p)))
+    """As `nn.Dropout`, with `p` rounded to a multiple of 1 / 65,536.
 
-# %% ../nbs/02_mlp.ipynb #e95e6dbf
-def _check_sizes(hidden_sizes: Sequence[int], dropout: float | Sequence[float]) -> list[float]:
-    "The dropout after each hidden layer; a `ValueError` for sizes or rates that cannot be."
-    if not all(isinstance(n, int) and n > 0 for n in hidden_sizes): raise ValueError(f"hidden_sizes is {hidden_sizes}: choose whole numbers from 1 up")
-    rates = list(dropout) if isinstance(dropout, Sequence) else [dropout] * len(hidden_sizes)
-    if len(rates) != len(hidden_sizes): raise ValueError(f"{len(rates)} dropout rates for {len(hidden_sizes)} hidden layers")
-    if not all(0 <= p < 1 for p in rates): raise ValueError(f"dropout is {dropout}: choose rates from 0 up to, not including, 1")
+    Sixteen random bits per number instead of a whole one save most of the drawing on a
+    processor; elsewhere it is `nn.Dropout` itself (Srivastava et al. 2014).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        "`x` of any shape, each number 0 or `1 / (1 - p)` times itself; `x` in evaluation mode."
+        if not self.training or not self.p or x.device.type != "cpu":
+            return super().forward(x)
+        n = x.numel()
+        n_draws = math.ceil(n / 4)                                # four numbers from each draw
+        draws = torch.empty(n_draws, dtype=torch.int64).random_(-2**63, None)
+        values = draws.view(torch.int16)[:n].view_as(x)           # -32,768 to 32,767
+        n_silent = min(round(self.p * 65536), 65535)              # of these 65,536 numbers
+        kept = values >= n_silent - 32768
+        factor = x.new_tensor(1 / (1 - self.p))
+        return x * (kept * factor)
+
+# %% ../nbs/02_mlp.ipynb #46739453
+def _check_sizes(hidden_sizes: Sequence[int]) -> list[int]:
+    "The sizes as Python's integers; a `ValueError` for one that cannot be."
+    for n in hidden_sizes:
+        is_whole = isinstance(n, Integral) and not isinstance(n, bool)
+        if not is_whole or n < 1:
+            raise ValueError(f"hidden_sizes is {hidden_sizes}: choose whole numbers from 1 up")
+    return [int(n) for n in hidden_sizes]
+
+def _one_per_layer(kind: str, given: object, n_layers: int) -> list:
+    "One thing for each hidden layer; a `ValueError` where another number of them is given."
+    if not isinstance(given, Sequence):
+        return [given] * n_layers
+    if len(given) != n_layers:
+        raise ValueError(
+            f"{len(given)} {kind} for {n_layers} hidden layers: "
+            "give one for all of them, or one for each"
+        )
+    return list(given)
+
+def _dropout_rates(dropout: float | Sequence[float], n_layers: int) -> list[float]:
+    "The rate after each hidden layer; a `ValueError` for rates that cannot be."
+    rates = _one_per_layer("dropout rates", dropout, n_layers)
+    for rate in rates:
+        if not 0 <= rate < 1:
+            raise ValueError(
+                f"dropout is {dropout}: choose rates from 0 up to, not including, 1"
+            )
     return rates
 
+def _activation_makers(activation: object, n_layers: int) -> list[Callable[[], nn.Module]]:
+    "What makes the activation of each hidden layer; a `ValueError` for an unknown name."
+    if isinstance(activation, str):
+        activation = choose("activation", activation, ACTIVATIONS)
+    makers = _one_per_layer("activations", activation, n_layers)
+    for i, maker in enumerate(makers):
+        if isinstance(maker, str):
+            makers[i] = choose("activation", maker, ACTIVATIONS)
+    return makers
+
+# %% ../nbs/02_mlp.ipynb #e95e6dbf
 class MLP(nn.Sequential):
-    "Pictures `(n, 3, 32, 32)` to logits `(n, n_classes)`: linear layers, after each hidden one batch norm (if any), activation, dropout."
-    def __init__(self, hidden_sizes: Sequence[int] = (512, 256), in_features: int = 3072, n_classes: int = 10,
-                 activation: str | Callable[[], nn.Module] = "relu", dropout: float | Sequence[float] = 0., batch_norm: bool = False,
-                 initialisation: str | Callable[[Tensor], object] = "he"):
-        new_activation = choose("activation", activation, ACTIVATIONS) if isinstance(activation, str) else activation
-        layers, n_in = [nn.Flatten()], in_features
-        for n_out, rate in zip(hidden_sizes, _check_sizes(hidden_sizes, dropout)):
-            layers += [nn.Linear(n_in, n_out), *([nn.BatchNorm1d(n_out)] if batch_norm else []), new_activation()]
-            if rate: layers.append(Dropout(rate))
+    """Pictures `(n, channels, height, width)` to logits `(n, n_classes)`: linear layers,
+    after each hidden one batch norm (if any), activation, dropout (if any).
+
+    An activation is a name of `ACTIVATIONS` or what makes the layer. A `ValueError` for
+    sizes, rates or names that cannot be, and for more or fewer of them than hidden layers.
+    """
+
+    def __init__(
+        self,
+        hidden_sizes: Sequence[int] = (512, 256),  # () is a linear classifier
+        in_features: int = 3072,                   # channels * height * width
+        n_classes: int = 10,
+        activation: str | Callable[[], nn.Module] | Sequence = "relu",  # or one per layer
+        dropout: float | Sequence[float] = 0.,     # share of units, or one per layer
+        batch_norm: bool = False,
+        initialisation: str | Callable[[Tensor], object] = "he",  # see `initialise`
+        channels: int = 3,                         # only a local start asks
+    ):
+        sizes = _check_sizes(hidden_sizes)
+        makers = _activation_makers(activation, len(sizes))
+        rates = _dropout_rates(dropout, len(sizes))
+        if initialisation == "local" and not (batch_norm and sizes):
+            raise ValueError("a local start needs a hidden layer with batch_norm")
+        layers = [nn.Flatten()]
+        n_in = in_features
+        for n_out, new_activation, rate in zip(sizes, makers, rates):
+            layers.append(nn.Linear(n_in, n_out))
+            if batch_norm:
+                layers.append(nn.BatchNorm1d(n_out))
+            layers.append(new_activation())
+            if rate:
+                layers.append(Dropout(rate))
             n_in = n_out
-        if initialisation == "local" and not (batch_norm and hidden_sizes): raise ValueError("a local start needs a hidden layer with batch_norm")
-        super().__init__(*layers, nn.Linear(n_in, n_classes))
-        initialise(self, initialisation)
+        layers.append(nn.Linear(n_in, n_classes))
+        super().__init__(*layers)
+        initialise(self, initialisation, channels)
+
+# %% ../nbs/02_mlp.ipynb #57f50fb8
+def accuracy(
+    logits: Tensor,  # (n, k)
+    labels: Tensor,  # (n,)
+) -> float:
+    "Share of pictures whose largest logit is their label's; logits (n, k), labels (n,)."
+    return (logits.argmax(1) == labels).float().mean().item()
+
+# %% ../nbs/02_mlp.ipynb #e9c34df5
+class Tally:
+    "Collects losses, logits and labels by the batch; its result is for all pictures together."
+
+    def __init__(self):
+        self.losses = []  # 0-d tensors: the mean of each batch
+        self.logits = []  # (batch, k) each
+        self.labels = []  # (batch,) each
+
+    def add(
+        self,
+        loss: Tensor,    # 0-d: the batch's mean
+        logits: Tensor,  # (batch, k)
+        labels: Tensor,  # (batch,)
+    ) -> None:
+        "Take in one batch, without its gradients."
+        self.losses.append(loss.detach())
+        self.logits.append(logits.detach())
+        self.labels.append(labels.detach())
+
+    def result(
+        self,
+        metrics: Iterable[Callable[[Tensor, Tensor], float]] = (accuracy,),
+    ) -> dict[str, float]:
+        """The mean `loss` of all pictures, and each metric under its `__name__`.
+
+        A `ValueError` where no picture was taken in.
+        """
+        sizes = [len(labels) for labels in self.labels]
+        n = sum(sizes)
+        if n == 0:
+            raise ValueError(
+                "no batches: expected at least one with a picture in it "
+                "(a generator gives its batches only once)"
+            )
+        loss_sum = 0.
+        for loss, size in zip(self.losses, sizes):
+            loss_sum += loss.item() * size
+        result = {"loss": loss_sum / n}
+        logits = torch.cat(self.logits)  # (n, k)
+        labels = torch.cat(self.labels)  # (n,)
+        for metric in metrics:
+            result[metric.__name__] = metric(logits, labels)
+        return result
 
 # %% ../nbs/02_mlp.ipynb #c325ae0b
 @torch.no_grad()
-def measure(model: nn.Module, batches: Iterable, loss_fn: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy) -> tuple[float, float]:
-    "Mean loss and accuracy of `model` over `batches`, in evaluation mode; `loss_fn` gives a batch's mean."
-    model.eval()
-    loss, right, n = 0., 0, 0
-    for xb, yb in batches:
-        logits = model(xb).float()
-        loss += loss_fn(logits, yb).item() * len(yb)
-        right += (logits.argmax(1) == yb).sum().item()
-        n += len(yb)
-    return loss / n, right / n
+def measure(
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],                       # pictures and labels
+    loss_fn: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,  # gives a batch's mean
+    metrics: Iterable[Callable[[Tensor, Tensor], float]] = (accuracy,),
+) -> dict[str, float]:
+    """`{"loss": …, "accuracy": …}` of `model` over all pictures, in evaluation mode.
+
+    One entry for each of `metrics`, by its name. A `ValueError` where there are no batches.
+    """
+    tally = Tally()
+    with evaluation_mode(model):
+        for xb, yb in batches:
+            logits = model(xb).float()
+            tally.add(loss_fn(logits, yb), logits, yb)
+    return tally.result(metrics)
 
 # %% ../nbs/02_mlp.ipynb #0b73eef8
-def fit(model: nn.Module, train_batches: Iterable, validation_batches: Iterable, loss_fn: Callable[[Tensor, Tensor], Tensor],
-        optimizer: torch.optim.Optimizer, n_epochs: int) -> list[dict]:
-    "Train `model` in place. One row per epoch: loss and accuracy on the training batches as they were met, and on the validation batches after."
+def fit(
+    model: nn.Module,
+    train_batches: Iterable[tuple[Tensor, Tensor]],       # pictures and labels
+    validation_batches: Iterable[tuple[Tensor, Tensor]],
+    loss_fn: Callable[[Tensor, Tensor], Tensor],          # gives a batch's mean
+    optimizer: torch.optim.Optimizer,
+    n_epochs: int,
+    metrics: Sequence[Callable[[Tensor, Tensor], float]] = (accuracy,),
+) -> list[dict]:
+    """Train `model` in place. One row per epoch: `epoch`, `train_loss` and `train_accuracy`
+    on the batches as they were met, `validation_loss` and `validation_accuracy` after them.
+
+    A `ValueError` where there are no batches.
+    """
+    was_training = model.training
     history = []
     for epoch in range(1, n_epochs + 1):
         model.train()
-        loss_sum, right, n = 0., 0, 0
+        tally = Tally()
         for xb, yb in train_batches:
             logits = model(xb)
             loss = loss_fn(logits, yb)
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()
-            loss_sum += loss.item() * len(yb)
-            right += (logits.argmax(1) == yb).sum().item()
-            n += len(yb)
-        validation_loss, validation_accuracy = measure(model, validation_batches, loss_fn)
-        history.append({"epoch": epoch, "train_loss": loss_sum / n, "train_accuracy": right / n,
-                        "validation_loss": validation_loss, "validation_accuracy": validation_accuracy})
+            tally.add(loss, logits, yb)
+        row = {"epoch": epoch}
+        for name, value in tally.result(metrics).items():
+            row[f"train_{name}"] = value
+        for name, value in measure(model, validation_batches, loss_fn, metrics).items():
+            row[f"validation_{name}"] = value
+        history.append(row)
+    model.train(was_training)
     return history
 
 # %% ../nbs/02_mlp.ipynb #fabef0fb
-def parse_sizes(text: str) -> tuple[int, ...]:
-    "Hidden sizes from text such as `512, 256`; at most eight, each at most 4,096."
-    try: sizes = tuple(int(part) for part in text.replace(",", " ").split())
-    except ValueError: raise ValueError(f"{text!r}: write whole numbers with commas between them, such as 512, 256") from None
-    if len(sizes) > 8 or not all(1 <= n <= 4096 for n in sizes): raise ValueError(f"{text!r}: choose at most eight sizes from 1 to 4096")
+def parse_sizes(
+    text: str,  # such as `512, 256`
+) -> tuple[int, ...]:
+    "Hidden sizes, at most eight, each at most 4,096; a `ValueError` for any other text."
+    parts = text.replace(",", " ").split()
+    try:
+        sizes = tuple(int(part) for part in parts)
+    except ValueError:
+        raise ValueError(
+            f"{text!r}: write whole numbers with commas between them, such as 512, 256"
+        ) from None
+    if len(sizes) > 8 or not all(1 <= n <= 4096 for n in sizes):
+        raise ValueError(f"{text!r}: choose at most eight sizes from 1 to 4096")
     return sizes

@@ -17,112 +17,225 @@ from .training import Callback
 
 # %% ../nbs/08_strategies.ipynb #08b67560
 def constant(t: float) -> float:
-    "Every schedule gives the share of the highest rate at progress t, from 0 to 1; this one stays there."
+    "The share of the highest rate at progress t, from 0 to 1, as of every schedule: always 1."
     return 1.
 
+# %% ../nbs/08_strategies.ipynb #09c1b8e0
 def step(t: float, n_steps: int = 3, factor: float = .1) -> float:
     "Falls to `factor` of itself after each of `n_steps` equal parts."
     return factor ** min(int(t * n_steps), n_steps - 1)
 
+# %% ../nbs/08_strategies.ipynb #4b256d9c
 def exponential(t: float, end: float = .01) -> float:
     "Falls by equal factors to `end`."
     return end**t
 
+# %% ../nbs/08_strategies.ipynb #a7ccf02f
 def cosine(t: float) -> float:
     "Half a wave of a cosine, from 1 to 0 (Loshchilov & Hutter 2017)."
     return (1 + math.cos(math.pi * t)) / 2
 
-def one_cycle(t: float, rise: float = .3, start: float = 1 / 25, end: float = 1 / 250_000) -> float:
-    "Up from `start` to 1 in the first `rise` of the run, down to `end` in the rest, both along a cosine (Smith & Topin 2018)."
-    a, b, u = (start, 1, t / rise) if t < rise or rise == 1 else (1, end, (t - rise) / (1 - rise))
-    return b + (a - b) * cosine(u)
+# %% ../nbs/08_strategies.ipynb #df1cb5bb
+def _along_cosine(first: float, last: float, t: float) -> float:
+    "From `first` at t = 0 to `last` at t = 1, along half a cosine."
+    return last + (first - last) * cosine(t)
 
-SCHEDULES = {"constant": constant, "step": step, "exponential": exponential, "cosine": cosine, "one_cycle": one_cycle}
+def one_cycle(
+    t: float,
+    rise: float = .3,                                    # the share of the run that goes up
+    start: float = 1 / 25,
+    end: float = 1 / 250_000,
+) -> float:
+    "Up from `start` to 1, then down to `end`, both along a cosine (Smith & Topin 2018)."
+    if t < rise or rise == 1:
+        return _along_cosine(start, 1, t / rise)
+    return _along_cosine(1, end, (t - rise) / (1 - rise))
+
+# %% ../nbs/08_strategies.ipynb #f22702b1
+SCHEDULES = {
+    "constant": constant,
+    "step": step,
+    "exponential": exponential,
+    "cosine": cosine,
+    "one_cycle": one_cycle,
+}
 
 # %% ../nbs/08_strategies.ipynb #0bff913a
-def plateau(losses: Iterable[float], factor: float = .5, patience: int = 5) -> list[float]:
-    "The factor in force after each epoch: multiplied by `factor` once the loss has not been better by .01 % for more than `patience` epochs."
-    best, waited, now, factors = math.inf, 0, 1., []
+def plateau(
+    losses: Iterable[float],                             # validation loss, one an epoch
+    factor: float = .5,
+    patience: int = 5,                                   # epochs
+) -> list[float]:
+    """The factor in force after each epoch, as PyTorch's `ReduceLROnPlateau` has it.
+
+    It is multiplied by `factor` once the loss has not been better by .01 % for more than
+    `patience` epochs."""
+    best = math.inf
+    waited = 0
+    now = 1.
+    factors = []
     for loss in losses:
-        best, waited = (loss, 0) if loss < best * (1 - 1e-4) else (best, waited + 1)
-        if waited > patience: now, waited = now * factor, 0
+        if loss < best * (1 - 1e-4):
+            best = loss
+            waited = 0
+        else:
+            waited += 1
+        if waited > patience:
+            now = now * factor
+            waited = 0
         factors.append(now)
     return factors
 
 # %% ../nbs/08_strategies.ipynb #2383e931
 class ByProgress(Callback):
-    "Sets the rate before every batch: the optimizer's own, times `schedule` of the share of the run that is done."
-    def __init__(self, schedule: Callable[[float], float]): self.schedule, self.peak = schedule, None
+    """Sets the rate before every batch: the optimizer's own times `schedule(learner.progress)`.
+
+    Progress is the share of the fit that is done, from 0 at its first batch to 1 at its last.
+    A further fit begins again from the optimizer's own rate."""
+    def __init__(self, schedule: Callable[[float], float]):
+        self.schedule = schedule
+        self.peak = None                                 # the optimizer's own rate, once seen
+
     def before_batch(self, learner):
-        if self.peak is None: self.peak = learner.lr
-        steps = len(learner.train_batches)
-        for group in learner.optimizer.param_groups: group["lr"] = self.peak * self.schedule((learner.epoch * steps + learner.batch - 1) / max(learner.n_epochs * steps - 1, 1))
-    def state_dict(self): return {"peak": self.peak}
-    def load_state_dict(self, state): self.peak = state["peak"]
+        "Set the rate of every group of the optimizer."
+        if self.peak is None:
+            self.peak = learner.lr
+        for group in learner.optimizer.param_groups:
+            group["lr"] = self.peak * self.schedule(learner.progress)
+
+    def state_dict(self):
+        "The optimizer's own rate, which nobody else remembers."
+        return {"peak": self.peak}
+
+    def load_state_dict(self, state):
+        "Put back what `state_dict` gave."
+        self.peak = state["peak"]
 
 # %% ../nbs/08_strategies.ipynb #d4c3c7ec
 class BatchNorm(nn.Module):
-    "Batch normalisation of (n, n_units) as `nn.BatchNorm1d` (Ioffe & Szegedy 2015)."
-    def __init__(self, n_units: int, momentum: float = .1, eps: float = 1e-5):
+    """Batch normalisation of (n, n_units) as `nn.BatchNorm1d` (Ioffe & Szegedy 2015).
+
+    A `ValueError` for a batch of one in training: it has no spread."""
+    def __init__(
+        self,
+        n_units: int,
+        momentum: float = .1,                            # the newest batch's share
+        eps: float = 1e-5,                               # beside the variance: no division by 0
+    ):
         super().__init__()
-        self.momentum, self.eps = momentum, eps
-        self.weight, self.bias = nn.Parameter(torch.ones(n_units)), nn.Parameter(torch.zeros(n_units))
+        self.momentum = momentum
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(n_units))
+        self.bias = nn.Parameter(torch.zeros(n_units))
         self.register_buffer("running_mean", torch.zeros(n_units))
         self.register_buffer("running_var", torch.ones(n_units))
 
     def forward(self, x: Tensor) -> Tensor:
-        mean, var = self.running_mean, self.running_var
+        "x (n, n_units), each unit normalised, times its weight, plus its bias."
+        if self.training and len(x) < 2:
+            raise ValueError("a batch of one picture has no spread: "
+                             "batch norm needs at least two in training")
         if self.training:
-            if len(x) < 2: raise ValueError("a batch of one picture has no spread: batch norm needs at least two in training")
-            mean, var = x.mean(0), x.var(0, correction=0)
+            mean = x.mean(0)                             # (n_units,)
+            var = x.var(0, correction=0)
             with torch.no_grad():
                 self.running_mean.lerp_(mean, self.momentum)
-                self.running_var.lerp_(x.var(0), self.momentum)               # unbiased, as PyTorch keeps it
+                self.running_var.lerp_(x.var(0), self.momentum)    # unbiased, as PyTorch's
+        else:
+            mean = self.running_mean
+            var = self.running_var
         return (x - mean) / (var + self.eps).sqrt() * self.weight + self.bias
 
 # %% ../nbs/08_strategies.ipynb #f1913f39
+@torch.no_grad()
 def clip_gradients(params: Iterable[Tensor], max_norm: float) -> float:
-    "Shorten all gradients together to length `max_norm` if they are longer; the length they had (Pascanu et al. 2013)."
+    """Shorten all gradients together to length `max_norm` if they are longer.
+
+    Gives the length they had. Parameters without gradients are left out.
+    Source: Pascanu et al. 2013."""
     gradients = [p.grad for p in params if p.grad is not None]
     norm = math.sqrt(sum(g.double().square().sum().item() for g in gradients))
     if norm > max_norm:
-        for g in gradients: g.mul_(max_norm / (norm + 1e-6))
+        for gradient in gradients:
+            gradient.mul_(max_norm / (norm + 1e-6))      # PyTorch's, so that both give the same
     return norm
 
+# %% ../nbs/08_strategies.ipynb #f221b7ed
 class ClipGradients(Callback):
-    "Clips before every step; `norms` holds the lengths met."
-    def __init__(self, max_norm: float): self.max_norm, self.norms = max_norm, []
-    def after_backward(self, learner): self.norms.append(clip_gradients(learner.model.parameters(), self.max_norm))
+    "Clips all gradients to length `max_norm` before every step; `norms` holds the lengths met."
+    def __init__(self, max_norm: float):
+        self.max_norm = max_norm
+        self.norms: list[float] = []
+
+    def after_backward(self, learner):
+        "Clip, and note the length."
+        norm = clip_gradients(learner.model.parameters(), self.max_norm)
+        self.norms.append(norm)
 
 # %% ../nbs/08_strategies.ipynb #c940c4dc
+def _block(width: int) -> nn.Sequential:
+    "What one block adds, (n, width) to (n, width): linear(relu(norm(x)))."
+    return nn.Sequential(nn.LayerNorm(width), nn.ReLU(), nn.Linear(width, width))
+
 class ResidualMLP(nn.Module):
-    "A first layer to `width`, `n_blocks` of x + linear(relu(norm(x))), a last layer to the classes (He et al. 2016)."
-    def __init__(self, width: int = 128, n_blocks: int = 24, in_features: int = 3072, n_classes: int = 10, residual: bool = True):
+    """Pictures (n, …) to logits (n, n_classes) through `n_blocks` of x + linear(relu(norm(x))).
+
+    A first layer to `width` comes before the blocks, a last one to the classes after them
+    (He et al. 2016, whose blocks are convolutions)."""
+    def __init__(
+        self,
+        width: int = 128,                                # units of every layer but the last
+        n_blocks: int = 24,
+        in_features: int = 3072,                         # numbers in a picture
+        n_classes: int = 10,
+        residual: bool = True,                           # False: the same blocks, without "x +"
+    ):
         super().__init__()
-        def block(): return nn.Sequential(nn.LayerNorm(width), nn.ReLU(), nn.Linear(width, width))
-        self.first, self.last, self.residual = nn.Linear(in_features, width), nn.Linear(width, n_classes), residual
-        self.blocks = nn.ModuleList(block() for _ in range(n_blocks))
+        self.residual = residual
+        self.first = nn.Linear(in_features, width)
+        self.last = nn.Linear(width, n_classes)
+        self.blocks = nn.ModuleList(_block(width) for _ in range(n_blocks))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.first(x.flatten(1))
-        for block in self.blocks: x = x + block(x) if self.residual else block(x)
+        "Logits (n, n_classes)."
+        x = self.first(x.flatten(1))                     # (n, width)
+        for block in self.blocks:
+            x = x + block(x) if self.residual else block(x)
         return self.last(x)
 
 # %% ../nbs/08_strategies.ipynb #e20e0936
 def balanced_weights(labels: Tensor, n_classes: int = 10) -> Tensor:
-    "Weights (n_classes,) that make every class count the same: pictures / (classes × pictures of the class); 0 for a class without any."
+    """Weights (n_classes,) of the classes that make each count the same, for labels (n,).
+
+    Pictures / (classes × pictures of the class); 0 for a class without any."""
     counts = torch.bincount(labels, minlength=n_classes)
-    return torch.where(counts > 0, len(labels) / (n_classes * counts.clamp(min=1)), 0.)
+    weights = len(labels) / (n_classes * counts.clamp(min=1))
+    return torch.where(counts > 0, weights, 0.)
 
 # %% ../nbs/08_strategies.ipynb #ab6c6ded
 def ensemble(logits: Sequence[Tensor]) -> Tensor:
     "Logarithm (n, k) of the mean of the members' probabilities; `logits` are (n, k) each."
-    return torch.stack([z.log_softmax(1) for z in logits]).logsumexp(0) - math.log(len(logits))
+    log_probabilities = torch.stack([z.log_softmax(1) for z in logits])   # (members, n, k)
+    return log_probabilities.logsumexp(0) - math.log(len(logits))
 
 # %% ../nbs/08_strategies.ipynb #8d20150d
-def random_search(objective: Callable[[dict], float], space: dict[str, tuple[float, float]], n_trials: int, seed: int = 0) -> list[tuple[float, dict]]:
-    "Trials (value, settings), best first; each setting is drawn log-uniformly between its bounds (Bergstra & Bengio 2012)."
+def random_search(
+    objective: Callable[[dict], float],                  # settings to a value, high is good
+    space: dict[str, tuple[float, float]],               # bounds of each setting, above 0
+    n_trials: int,
+    seed: int = 0,
+) -> list[tuple[float, dict]]:
+    """Trials (value, settings), best first.
+
+    Each setting is drawn log-uniformly between its bounds (Bergstra & Bengio 2012)."""
     generator = torch.Generator().manual_seed(seed)
-    def draw(low, high): return math.exp(math.log(low) + torch.rand((), generator=generator).item() * math.log(high / low))
-    trials = [{name: draw(*bounds) for name, bounds in space.items()} for _ in range(n_trials)]
-    return sorted(((objective(settings), settings) for settings in trials), key=lambda trial: -trial[0])
+
+    def draw(low, high):
+        share = torch.rand((), generator=generator).item()
+        return math.exp(math.log(low) + share * math.log(high / low))
+
+    trials = []
+    for _ in range(n_trials):
+        settings = {name: draw(low, high) for name, (low, high) in space.items()}
+        trials.append((objective(settings), settings))
+    return sorted(trials, key=lambda trial: -trial[0])

@@ -4,15 +4,18 @@
 
 # %% auto #0
 __all__ = ['HOOKS', 'forward_by_hand', 'loss_by_hand', 'backward_by_hand', 'numeric_gradient', 'relative_error', 'Callback',
-           'Learner', 'History', 'Progress', 'KeepBest', 'EarlyStopping', 'Schedule', 'TrainingDiverged',
-           'StopWhenDiverged', 'Remote', 'random_state', 'set_random_state', 'Checkpoint', 'save_checkpoint',
-           'load_checkpoint']
+           'LearnerBase', 'LearnerTools', 'Learner', 'Progress', 'KeepBest', 'EarlyStopping', 'Schedule',
+           'TrainingDiverged', 'StopWhenDiverged', 'Remote', 'random_state', 'set_random_state', 'learner_state',
+           'set_learner_state', 'write_tensors', 'Checkpoint']
 
 # %% ../nbs/06_training.ipynb #cf8dcacc
+import copy
 import math
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +24,9 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from tqdm.auto import tqdm
 
-from .core import atomic_path
-from .mlp import measure
+from .core import atomic_path, evaluation_mode, somebody_watches
+from .mlp import Tally, accuracy, measure
+from .optimizers import lr_find
 
 # %% ../nbs/06_training.ipynb #299a4333
 def forward_by_hand(params: tuple, x: np.ndarray) -> tuple[np.ndarray, tuple]:
@@ -64,196 +68,414 @@ def relative_error(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.linalg.norm(a - b) / max(np.linalg.norm(a) + np.linalg.norm(b), 1e-300))
 
 # %% ../nbs/06_training.ipynb #e93b91ff
-HOOKS = ("before_fit", "before_epoch", "before_batch", "after_loss", "after_backward", "after_batch", "after_epoch", "after_fit")
+HOOKS = (
+    "before_fit",
+    "before_epoch",
+    "after_fetch",                                       # of a batch, for training or validation
+    "before_batch",
+    "after_loss",
+    "after_backward",
+    "after_batch",
+    "after_epoch",
+    "after_fit",
+)
 
+# %% ../nbs/06_training.ipynb #681d6ab4
 class Callback:
-    "Something that happens at the hooks it defines, each called with the learner. What it must remember over a restart is in its `state_dict`."
+    """Something that happens at the hooks it defines, each called with the learner.
+
+    What it must remember over a restart is in its `state_dict`."""
+    order = 0                                            # callbacks of a lower order come first
+
     def __init_subclass__(cls):
-        wrong = [name for name in vars(cls) if name.startswith(("before_", "after_")) and name not in HOOKS]
-        if wrong: raise TypeError(f"{cls.__name__} defines the unknown hook {wrong[0]!r}: choose one of {', '.join(HOOKS)}")
+        for name in vars(cls):
+            if name.startswith(("before_", "after_")) and name not in HOOKS:
+                raise TypeError(f"{cls.__name__} defines the unknown hook {name!r}: "
+                                f"choose one of {', '.join(HOOKS)}")
 
-    def state_dict(self) -> dict: return {}
-    def load_state_dict(self, state: dict) -> None: pass
+    def state_dict(self) -> dict:
+        "Plain values and tensors to go on with."
+        return {}
 
-# %% ../nbs/06_training.ipynb #e8400f57
-class Learner:
-    "Trains `model`; without callbacks exactly as `fit` does. After each epoch, `row` holds its figures."
-    def __init__(self, model: nn.Module, train_batches: Iterable, validation_batches: Iterable, loss_fn: Callable[[Tensor, Tensor], Tensor],
-                 optimizer: torch.optim.Optimizer, callbacks: Iterable[Callback] = (), bfloat16: bool = False):
-        self.model, self.train_batches, self.validation_batches = model, train_batches, validation_batches
-        self.loss_fn, self.optimizer, self.callbacks, self.bfloat16 = loss_fn, optimizer, list(callbacks), bfloat16
-        self.epoch, self.stop = 0, ""                    # epochs done; why training stopped early, if it did
+    def load_state_dict(self, state: dict) -> None:
+        "Take up what `state_dict` gave."
+
+# %% ../nbs/06_training.ipynb #acc162fc
+class LearnerBase:
+    "Where a run is, and its hooks."
+    def call(self, hook: str) -> None:
+        "Let each callback that defines `hook` do its part."
+        for callback in self.callbacks:
+            if hasattr(callback, hook):
+                getattr(callback, hook)(self)
+
+    def fetched(self, batches: Iterable) -> Iterator[tuple[Tensor, Tensor]]:
+        "`batches`, each after the callbacks' `after_fetch`."
+        for self.xb, self.yb in batches:
+            self.call("after_fetch")
+            yield self.xb, self.yb
 
     @property
-    def lr(self) -> float: return float(self.optimizer.param_groups[0]["lr"])
+    def lr(self) -> float:
+        "The learning rate of the optimizer's first group."
+        return float(self.optimizer.param_groups[0]["lr"])
 
-    def call(self, hook: str) -> None:
-        for callback in self.callbacks: getattr(callback, hook, lambda _: None)(self)
+    @property
+    def progress(self) -> float:
+        "The share of this fit's batches that came before the one at hand, from 0 to 1."
+        steps = len(self.train_batches)
+        done = (self.epoch - self.first_epoch) * steps + self.batch - 1
+        last = (self.last_epoch - self.first_epoch) * steps - 1
+        return max(done, 0) / max(last, 1)
 
-    def fit(self, n_epochs: int) -> None:
-        "Train until `n_epochs` epochs are done in all, or a callback has set `stop`."
-        self.n_epochs = n_epochs
+# %% ../nbs/06_training.ipynb #a568ddd1
+class LearnerTools(LearnerBase):
+    "What one does with a learner beside training it."
+    def evaluate(self, batches: Iterable | None = None) -> dict[str, float]:
+        "Mean loss and metrics over `batches`; without them, over the validation batches."
+        batches = self.validation_batches if batches is None else batches
+        return measure(self.model, self.fetched(batches), self.loss_fn, self.metrics)
+
+    @torch.no_grad()
+    def predict(self, batches: Iterable | None = None) -> Tensor:
+        "Logits (n, k) for `batches`; without them, for the validation batches."
+        batches = self.validation_batches if batches is None else batches
+        with evaluation_mode(self.model):
+            return torch.cat([self.model(xb).float() for xb, _ in self.fetched(batches)])
+
+    def lr_find(self, **settings) -> tuple[list[float], list[float]]:
+        "Rates and the loss met at each, as `lr_find`; the learner's optimizer is put back."
+        before = copy.deepcopy(self.optimizer.state_dict())
+        def our_optimizer(_params, _lr): return self.optimizer
+        try:
+            return lr_find(self.model, self.train_batches, self.loss_fn, our_optimizer, **settings)
+        finally:
+            self.optimizer.load_state_dict(before)
+
+    def save(self, path: str | Path, **extra) -> None:
+        "Write all that `load` needs to go on to the same bits, and `extra` (plain values)."
+        write_tensors(path, learner_state(self) | extra)
+
+    def load(self, path: str | Path) -> None:
+        "Take up what `save` wrote: then `resume` goes on."
+        set_learner_state(self, torch.load(path, map_location="cpu", weights_only=True))
+
+    def summary(self) -> str:
+        "The network's parts, and what trains them."
+        parts = [f"{name:>4}  {layer}" for name, layer in self.model.named_children()]
+        n_parameters = sum(p.numel() for p in self.model.parameters())
+        loss = getattr(self.loss_fn, "__name__", str(self.loss_fn))
+        callbacks = ", ".join(type(callback).__name__ for callback in self.callbacks)
+        return "\n".join([
+            *parts,
+            f"{n_parameters:,} parameters, {len(self.train_batches)} batches an epoch",
+            f"loss {loss}, {type(self.optimizer).__name__} at a rate of {self.lr:g}",
+            f"callbacks: {callbacks or 'none'}",
+        ])
+
+# %% ../nbs/06_training.ipynb #e8400f57
+class Learner(LearnerTools):
+    "Trains `model`; without callbacks exactly as `fit` does. `history` has a row for each epoch."
+    def __init__(self, model, train_batches, validation_batches, loss_fn, optimizer,
+                 callbacks=(), bfloat16=False, metrics=(accuracy,)):
+        self.model, self.loss_fn, self.optimizer = model, loss_fn, optimizer
+        self.train_batches, self.validation_batches = train_batches, validation_batches
+        self.callbacks = sorted(callbacks, key=lambda callback: callback.order)
+        self.bfloat16, self.metrics, self.history = bfloat16, metrics, []
+        self.epoch, self.first_epoch, self.last_epoch = 0, 0, 0      # done; this fit's begin and end
+        self.batch, self.stop = 0, ""                    # in this epoch, from 1; why training ended early
+
+    def fit(self, n_epochs: int) -> list[dict]:
+        "Train `n_epochs` more epochs, or until a callback sets `stop`; the history."
+        if not isinstance(n_epochs, Integral) or n_epochs < 1:
+            raise ValueError(f"n_epochs is {n_epochs}: choose a whole number from 1 up")
+        self.first_epoch, self.last_epoch, self.stop = self.epoch, self.epoch + n_epochs, ""
+        return self.resume()
+
+    def resume(self) -> list[dict]:
+        "Go on with a fit that was interrupted, to its end; the history."
         self.call("before_fit")
         try:
-            while self.epoch < n_epochs and not self.stop:
-                self.call("before_epoch")
-                start, lr = time.perf_counter(), self.lr
-                train_loss, train_accuracy = self.train_epoch()
-                loss, accuracy = measure(self.model, self.validation_batches, self.loss_fn)
-                self.epoch += 1
-                self.row = {"epoch": self.epoch, "lr": lr, "train_loss": train_loss, "train_accuracy": train_accuracy, "validation_loss": loss,
-                            "validation_accuracy": accuracy, "seconds": time.perf_counter() - start}
-                self.call("after_epoch")
-        finally: self.call("after_fit")
+            while self.epoch < self.last_epoch and not self.stop:
+                self.run_epoch()
+        finally:
+            self.call("after_fit")
+        return self.history
 
-    def train_epoch(self) -> tuple[float, float]:
-        "One pass over the training batches; their mean loss and accuracy as they were met."
+    def run_epoch(self) -> None:
+        "Train and validate once; the figures are the new `row`."
+        self.call("before_epoch")
+        start, row = time.perf_counter(), {"epoch": self.epoch + 1, "lr": self.lr}
+        row |= {f"train_{name}": value for name, value in self.train_epoch().items()}
+        row |= {f"validation_{name}": value for name, value in self.evaluate().items()}
+        self.row = row | {"seconds": time.perf_counter() - start}
+        self.history.append(self.row)
+        self.epoch += 1
+        self.call("after_epoch")
+
+    def train_epoch(self) -> dict[str, float]:
+        "One pass over the training batches; mean loss and metrics as they were met."
         self.model.train()
-        loss_sum, right, n = 0., 0, 0
-        for self.batch, (xb, yb) in enumerate(self.train_batches, 1):
+        tally = Tally()
+        for self.batch, _ in enumerate(self.fetched(self.train_batches), 1):
             self.call("before_batch")
-            with torch.autocast(xb.device.type, torch.bfloat16, enabled=self.bfloat16): logits = self.model(xb)
-            self.loss = self.loss_fn(logits.float(), yb)
+            with torch.autocast(self.xb.device.type, torch.bfloat16, enabled=self.bfloat16):
+                logits = self.model(self.xb)
+            self.logits = logits.float()
+            self.loss = self.loss_fn(self.logits, self.yb)
             self.call("after_loss")
             self.loss.backward()
             self.call("after_backward")
             self.optimizer.step()
             self.optimizer.zero_grad()
-            loss_sum += self.loss.detach() * len(yb)
-            right += (logits.detach().argmax(1) == yb).sum()
-            n += len(yb)
+            tally.add(self.loss, self.logits, self.yb)
             self.call("after_batch")
-        return float(loss_sum) / n, float(right) / n
+        return tally.result(self.metrics)
 
 # %% ../nbs/06_training.ipynb #dffe669c
-class History(Callback):
-    "Collects each epoch's row in `rows`."
-    def __init__(self): self.rows: list[dict] = []
-    def after_epoch(self, learner): self.rows.append({**learner.row, "epoch": len(self.rows) + 1})
-    def state_dict(self): return {"rows": self.rows}
-    def load_state_dict(self, state): self.rows = state["rows"]
-
 class Progress(Callback):
-    "A bar over all batches with the last epoch's figures beside it."
+    "A bar over all batches with the last epoch's figures beside it; in a log file, a line per epoch."
+    order = 50
+
     def before_fit(self, learner):
-        self.per_epoch = len(learner.train_batches)
-        self.bar = tqdm(total=self.per_epoch * learner.n_epochs, initial=self.per_epoch * learner.epoch, unit="batch", dynamic_ncols=True)
-    def after_batch(self, learner): self.bar.update()
+        steps = len(learner.train_batches)
+        self.bar = tqdm(
+            total=steps * (learner.last_epoch - learner.first_epoch),
+            initial=steps * (learner.epoch - learner.first_epoch),
+            unit="batch",
+            dynamic_ncols=True,
+            disable=not somebody_watches(),
+        )
+
+    def after_batch(self, learner):
+        self.bar.update()
+
     def after_epoch(self, learner):
         row = learner.row
-        self.bar.set_description(f"epoch {learner.epoch}/{learner.n_epochs}")
-        self.bar.set_postfix_str(f"loss {row['train_loss']:.3f}, validation {row['validation_loss']:.3f} ({row['validation_accuracy']:.1%})")
-    def after_fit(self, learner): self.bar.close()
+        epoch = f"epoch {learner.epoch}/{learner.last_epoch}"
+        figures = (f"loss {row['train_loss']:.3f}, validation {row['validation_loss']:.3f} "
+                   f"({row['validation_accuracy']:.1%})")
+        if self.bar.disable:
+            print(f"{epoch}: {figures}, {row['seconds']:.1f} s", file=sys.stderr, flush=True)
+        self.bar.set_description(epoch)
+        self.bar.set_postfix_str(figures)
+
+    def after_fit(self, learner):
+        self.bar.close()
 
 # %% ../nbs/06_training.ipynb #ab7f7879
 class KeepBest(Callback):
-    "Keeps a copy of the weights at the lowest validation loss (at first, of those it starts from); `restore` puts them into the model when training ends by itself."
-    def __init__(self, restore: bool = False): self.restore, self.loss, self.epoch, self.weights = restore, float("inf"), 0, None
+    """Keeps a copy of the weights at the lowest validation loss; at first, of those it starts from.
+
+    `restore` puts them into the model when training ends by itself."""
+    def __init__(self, restore: bool = False):
+        self.restore, self.loss, self.epoch, self.weights = restore, float("inf"), 0, None
+
     def before_fit(self, learner):
-        if self.weights is None: self._copy(learner.model)
+        if self.weights is None:
+            self._copy(learner.model)
+
     def after_epoch(self, learner):
         if learner.row["validation_loss"] < self.loss:
             self.loss, self.epoch = learner.row["validation_loss"], learner.epoch
             self._copy(learner.model)
-    def _copy(self, model: nn.Module) -> None: self.weights = {name: value.clone() for name, value in model.state_dict().items()}
-    def load_into(self, model: nn.Module) -> None: model.load_state_dict(self.weights)
-    def after_fit(self, learner):
-        if self.restore and (learner.stop or learner.epoch >= learner.n_epochs): self.load_into(learner.model)
-    def state_dict(self): return {"loss": self.loss, "epoch": self.epoch, "weights": self.weights}
-    def load_state_dict(self, state): self.__dict__.update(state)
 
+    def _copy(self, model: nn.Module) -> None:
+        self.weights = {name: value.clone() for name, value in model.state_dict().items()}
+
+    def load_into(self, model: nn.Module) -> None:
+        "Put the weights that were kept into `model`."
+        model.load_state_dict(self.weights)
+
+    def after_fit(self, learner):
+        ended = learner.stop or learner.epoch >= learner.last_epoch
+        if self.restore and ended:
+            self.load_into(learner.model)
+
+    def state_dict(self):
+        return {"loss": self.loss, "epoch": self.epoch, "weights": self.weights}
+
+    def load_state_dict(self, state):
+        self.__dict__.update(state)
+
+# %% ../nbs/06_training.ipynb #661f1093
 class EarlyStopping(Callback):
     "Stops when the validation loss has not improved for `patience` epochs."
-    def __init__(self, patience: int): self.patience, self.loss, self.waited = patience, float("inf"), 0
+    def __init__(self, patience: int):
+        self.patience, self.loss, self.waited = patience, float("inf"), 0
+
     def after_epoch(self, learner):
-        improved = learner.row["validation_loss"] < self.loss
-        self.waited = 0 if improved else self.waited + 1
-        self.loss = min(self.loss, learner.row["validation_loss"])
-        if self.waited >= self.patience: learner.stop = f"no better validation loss for {self.patience} epochs"
-    def state_dict(self): return {"loss": self.loss, "waited": self.waited}
-    def load_state_dict(self, state): self.__dict__.update(state)
+        loss = learner.row["validation_loss"]
+        self.waited = 0 if loss < self.loss else self.waited + 1
+        self.loss = min(self.loss, loss)
+        if self.waited >= self.patience:
+            learner.stop = f"no better validation loss for {self.patience} epochs"
+
+    def state_dict(self):
+        return {"loss": self.loss, "waited": self.waited}
+
+    def load_state_dict(self, state):
+        self.__dict__.update(state)
 
 # %% ../nbs/06_training.ipynb #0f57517f
 class Schedule(Callback):
-    "Steps a PyTorch learning-rate scheduler, made by `new_scheduler(optimizer)`, after every `batch` or every `epoch`."
-    def __init__(self, new_scheduler: Callable, every: str = "epoch"):
-        if every not in ("batch", "epoch"): raise ValueError(f"every is {every!r}: choose batch or epoch")
-        self.new_scheduler, self.every, self.scheduler, self.state = new_scheduler, every, None, None
+    "Steps a PyTorch learning-rate scheduler after every `batch` or every `epoch`."
+    def __init__(
+        self,
+        new_scheduler: Callable,                         # makes a scheduler of the optimizer
+        every: str = "epoch",                            # or batch
+    ):
+        if every not in ("batch", "epoch"):
+            raise ValueError(f"every is {every!r}: choose batch or epoch")
+        self.new_scheduler, self.every = new_scheduler, every
+        self.scheduler, self.state = None, None
+
     def before_fit(self, learner):
-        if self.scheduler is not None: return
+        if self.scheduler is not None:
+            return
         resumed_at = learner.optimizer.state_dict()
         self.scheduler = self.new_scheduler(learner.optimizer)
-        if self.state:                                   # a new scheduler set the first learning rate: put back the one we resume at
-            self.scheduler.load_state_dict(self.state)
+        if self.state:                                   # the new scheduler set its first learning rate:
+            self.scheduler.load_state_dict(self.state)   # put back the one that we resume at
             learner.optimizer.load_state_dict(resumed_at)
+
     def after_batch(self, learner):
-        if self.every == "batch": self.scheduler.step()
+        if self.every == "batch":
+            self.scheduler.step()
+
     def after_epoch(self, learner):
-        if isinstance(self.scheduler, ReduceLROnPlateau): self.scheduler.step(learner.row["validation_loss"])
-        elif self.every == "epoch": self.scheduler.step()
-    def state_dict(self): return self.scheduler.state_dict()
-    def load_state_dict(self, state): self.state = state
+        if isinstance(self.scheduler, ReduceLROnPlateau):
+            self.scheduler.step(learner.row["validation_loss"])
+        elif self.every == "epoch":
+            self.scheduler.step()
+
+    def state_dict(self):
+        return self.scheduler.state_dict()
+
+    def load_state_dict(self, state):
+        self.state = state
 
 # %% ../nbs/06_training.ipynb #1c1b2e9e
 class TrainingDiverged(FloatingPointError):
     "The loss became infinite or nan."
 
+# %% ../nbs/06_training.ipynb #4ce87236
 class StopWhenDiverged(Callback):
-    "Raises `TrainingDiverged` before a step with a loss, or after an epoch with a validation loss, that is infinite or nan. Must stand first."
+    """Raises `TrainingDiverged` when a loss is infinite or nan.
+
+    Before a step with such a training loss, and after an epoch with such a validation loss."""
+    order = -10                                          # before a schedule or a copy takes it for a loss
+
     def after_loss(self, learner):
         step = learner.epoch * len(learner.train_batches) + learner.batch
-        self._check(learner, learner.loss.item(), "loss", f"step {step} (epoch {learner.epoch + 1}, batch {learner.batch})")
-    def after_epoch(self, learner): self._check(learner, learner.row["validation_loss"], "validation loss", f"the end of epoch {learner.epoch}")
+        where = f"step {step} (epoch {learner.epoch + 1}, batch {learner.batch})"
+        self._check(learner, learner.loss.item(), "loss", where)
+
+    def after_epoch(self, learner):
+        where = f"the end of epoch {learner.epoch}"
+        self._check(learner, learner.row["validation_loss"], "validation loss", where)
+
     def _check(self, learner, loss, kind, where):
-        if math.isfinite(loss): return
-        raise TrainingDiverged(f"the {kind} became {loss} at {where} at learning rate {learner.lr:.3g}: "
-                               "try a rate ten times lower, gradient clipping or batch norm, and look for nan in the data")
+        if math.isfinite(loss):
+            return
+        raise TrainingDiverged(
+            f"the {kind} became {loss} at {where} at learning rate {learner.lr:.3g}: "
+            "try a rate ten times lower, gradient clipping or batch norm, and look for nan in the data")
 
 # %% ../nbs/06_training.ipynb #ab962fd9
 class Remote(Callback):
-    "Lets another thread start and pause a run (`go.set()`, `go.clear()`; it waits at first), stop it at the end of its epoch (`stopped = True`), and set its learning rate (`lr`)."
-    def __init__(self): self.go, self.stopped, self.lr = threading.Event(), False, None
+    """Lets another thread control a run, which waits at first.
+
+    `go.set()` starts it, `go.clear()` pauses it; `stopped = True` ends it after its epoch; `lr` sets its rate."""
+    def __init__(self):
+        self.go, self.stopped, self.lr = threading.Event(), False, None
+
     def before_batch(self, learner):
         self.go.wait()
-        if self.stopped: learner.stop = "stopped by hand"
+        if self.stopped:
+            learner.stop = "stopped by hand"
         if self.lr:
-            for group in learner.optimizer.param_groups: group["lr"] = self.lr
+            for group in learner.optimizer.param_groups:
+                group["lr"] = self.lr
 
 # %% ../nbs/06_training.ipynb #63267e03
-def random_state(generator: torch.Generator | None = None) -> dict:
-    "Where PyTorch's random numbers stand, and those of `generator`."
-    return {"torch": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-            "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None, "generator": generator.get_state() if generator else None}
+def random_state(generators: Iterable[torch.Generator] = ()) -> dict:
+    "Where PyTorch's random numbers stand, on every device, and those of `generators`."
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": cuda,
+        "mps": mps,
+        "generators": [generator.get_state() for generator in generators],
+    }
 
-def set_random_state(state: dict, generator: torch.Generator | None = None) -> None:
+# %% ../nbs/06_training.ipynb #d8e5bd35
+def set_random_state(state: dict, generators: Iterable[torch.Generator] = ()) -> None:
+    "Go on with the random numbers where `random_state` found them."
     torch.set_rng_state(state["torch"])
-    for device, saved in enumerate(state["cuda"][:torch.cuda.device_count()]): torch.cuda.set_rng_state(saved, device)
-    if state["mps"] is not None and torch.backends.mps.is_available(): torch.mps.set_rng_state(state["mps"])
-    if generator: generator.set_state(state["generator"])
+    for device, saved in enumerate(state["cuda"][:torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(saved, device)
+    if state["mps"] is not None and torch.backends.mps.is_available():
+        torch.mps.set_rng_state(state["mps"])
+    for generator, saved in zip(generators, state["generators"], strict=True):
+        generator.set_state(saved)
 
-# %% ../nbs/06_training.ipynb #fcfd504e
-class Checkpoint(Callback):
-    "Writes the learner's state and `extra` (plain values) to `path` after every epoch. Must stand last among the callbacks."
-    def __init__(self, path: str | Path, **extra): self.path, self.extra = Path(path), extra
-    def after_epoch(self, learner): save_checkpoint(self.path, learner, **self.extra)
-
+# %% ../nbs/06_training.ipynb #597537c6
 def _stateful(learner: Learner) -> list[Callback]:
     "The callbacks that have something to remember."
-    return [callback for callback in learner.callbacks if type(callback).state_dict is not Callback.state_dict]
+    return [callback for callback in learner.callbacks
+            if type(callback).state_dict is not Callback.state_dict]
 
-def save_checkpoint(path: str | Path, learner: Learner, **extra) -> None:
-    "Write all that `load_checkpoint` needs to go on to the same bits."
-    state = {"model": learner.model.state_dict(), "optimizer": learner.optimizer.state_dict(), "epoch": learner.epoch, "stop": learner.stop,
-             "callbacks": [(type(callback).__name__, callback.state_dict()) for callback in _stateful(learner)],
-             "random": random_state(getattr(learner.train_batches, "generator", None)), **extra}
-    with atomic_path(path) as temporary, open(temporary, "wb") as file: torch.save(state, file)      # given a path, it hides that the disk is full
+def _generators(learner: Learner) -> list[torch.Generator]:
+    "Those that shuffle and augment the training batches, each once."
+    transform = getattr(learner.train_batches, "transform", None)
+    found = [getattr(owner, "generator", None) for owner in (learner.train_batches, transform)]
+    return list(dict.fromkeys(generator for generator in found if generator is not None))
 
-def load_checkpoint(learner: Learner, state: dict) -> None:
-    "Put a state read by `torch.load(path, weights_only=True)` into a learner made as the saved one was."
-    saved, ours = [name for name, _ in state["callbacks"]], [type(callback).__name__ for callback in _stateful(learner)]
-    if saved != ours: raise ValueError(f"the checkpoint has the callbacks {saved}, this learner {ours}: make it as the saved one was made")
+def learner_state(learner: Learner) -> dict:
+    "All that the rest of a run depends on."
+    return {
+        "model": learner.model.state_dict(),
+        "optimizer": learner.optimizer.state_dict(),
+        "callbacks": [(type(c).__name__, c.state_dict()) for c in _stateful(learner)],
+        "random": random_state(_generators(learner)),
+        "history": learner.history,
+        "epoch": learner.epoch,
+        "first_epoch": learner.first_epoch,
+        "last_epoch": learner.last_epoch,
+        "stop": learner.stop,
+    }
+
+# %% ../nbs/06_training.ipynb #d372bb52
+def set_learner_state(learner: Learner, state: dict) -> None:
+    "Put what `learner_state` gave into a learner that was made as that one was."
+    saved = [name for name, _ in state["callbacks"]]
+    ours = [type(callback).__name__ for callback in _stateful(learner)]
+    if saved != ours:
+        raise ValueError(f"the checkpoint has the callbacks {saved}, this learner {ours}: "
+                         "make it as the saved one was made")
     learner.model.load_state_dict(state["model"])
     learner.optimizer.load_state_dict(state["optimizer"])
-    learner.epoch, learner.stop = state["epoch"], state["stop"]
-    for callback, (_, remembered) in zip(_stateful(learner), state["callbacks"]): callback.load_state_dict(remembered)
-    set_random_state(state["random"], getattr(learner.train_batches, "generator", None))
+    for callback, (_, remembered) in zip(_stateful(learner), state["callbacks"]):
+        callback.load_state_dict(remembered)
+    set_random_state(state["random"], _generators(learner))
+    for name in ("history", "epoch", "first_epoch", "last_epoch", "stop"):
+        setattr(learner, name, state[name])
+
+# %% ../nbs/06_training.ipynb #fcfd504e
+def write_tensors(path: str | Path, state: dict) -> None:
+    "Write tensors and plain values, whole or not at all; `torch.load(path, weights_only=True)` reads them."
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        torch.save(state, file)                          # given a path, it hides that the disk is full
+
+# %% ../nbs/06_training.ipynb #6be46ad8
+class Checkpoint(Callback):
+    "Writes the learner's state and `extra` (plain values) to `path` after every epoch."
+    order = 100                                          # last: what the others do belongs to the epoch
+
+    def __init__(self, path: str | Path, **extra):
+        self.path, self.extra = Path(path), extra
+
+    def after_epoch(self, learner):
+        learner.save(self.path, **self.extra)
