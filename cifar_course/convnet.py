@@ -51,7 +51,7 @@ def max_pool2d(
     blocks = x[:, :, :h * size, :w * size].reshape(n, c, h, size, w, size)
     return blocks.amax((3, 5))
 
-# %% ../nbs/09_convnet.ipynb #fde05d5b
+# %% ../nbs/09_convnet.ipynb #80bdbf1f
 def conv_block(
     n_in: int,                # maps below
     n_out: int,               # maps that the convolution puts out
@@ -72,7 +72,7 @@ def conv_block(
     layers.append(new_activation())
     return layers
 
-# %% ../nbs/09_convnet.ipynb #f01a0c02
+# %% ../nbs/09_convnet.ipynb #f8664482
 def _size_left(
     height: int,        # of the pictures, in pixels
     width: int,
