@@ -23,7 +23,7 @@ setup(
                  "Programming Language :: Python :: 3", "Framework :: Jupyter"],
     python_requires=f">={cfg['min_python']}",
     packages=find_packages(include=[cfg["lib_path"], f"{cfg['lib_path']}.*"]),
-    package_data={cfg["lib_name"]: ["records/*.json"]},
+    package_data={cfg["lib_name"]: ["records/*.json", "lab/*.html", "py.typed"]},
     install_requires=cfg["requirements"].split(),
     extras_require={"lab": cfg["lab_requirements"].split(), "dev": cfg["dev_requirements"].split()},
     entry_points={"console_scripts": cfg["console_scripts"].split(), "nbdev": [f"{cfg['lib_name']}={cfg['lib_path']}._modidx:d"]},

@@ -51,7 +51,7 @@ def max_pool2d(
     blocks = x[:, :, :h * size, :w * size].reshape(n, c, h, size, w, size)
     return blocks.amax((3, 5))
 
-# %% ../nbs/09_convnet.ipynb #80bdbf1f
+# %% ../nbs/09_convnet.ipynb #136c8fb2
 def conv_block(
     n_in: int,                # maps below
     n_out: int,               # maps that the convolution puts out
@@ -72,7 +72,7 @@ def conv_block(
     layers.append(new_activation())
     return layers
 
-# %% ../nbs/09_convnet.ipynb #f8664482
+# %% ../nbs/09_convnet.ipynb #bc05a361
 def _size_left(
     height: int,        # of the pictures, in pixels
     width: int,

@@ -5,18 +5,32 @@
 # %% auto #0
 __all__ = ['load_data']
 
-# %% ../../nbs/lib/data/sources.ipynb #b11accdd
-from ..core import choose, in_test
-from .dataset import Dataset
+# %% ../../nbs/lib/data/sources.ipynb #5c0009df
+from pathlib import Path
+
+from ..core import in_test
 from .cifar10 import find_cifar10, load_cifar10
+from .dataset import DataError, Dataset
 from .standin import load_standin
 
-# %% ../../nbs/lib/data/sources.ipynb #c4c253d1
-def load_data(name: str = "auto", root=None, download: bool = False) -> Dataset:
-    "The data set `cifar10`, the drawn `standin`, or with `auto` CIFAR-10 where it is on disk and the stand-in elsewhere."
-    choose("data set", name, dict.fromkeys(("auto", "cifar10", "standin")))
+# %% ../../nbs/lib/data/sources.ipynb #763f672f
+def load_data(
+    name: str | Path = "auto",                           # cifar10, standin, auto, or a folder of pictures
+    root: str | Path | None = None,                      # where CIFAR-10 lies, if not in the usual places
+    download: bool = False,                              # fetch CIFAR-10 where it is not on disk
+    size: int | None = None,                             # of a folder's pictures, in pixels
+) -> Dataset:
+    "The data set of that name; with `auto`, CIFAR-10 where it is on disk and the stand-in elsewhere."
     if name == "auto" and in_test():
         return load_standin(2_000, 500)
-    if name == "cifar10" or name == "auto" and find_cifar10(root):
+    if name == "auto":
+        name = "cifar10" if find_cifar10(root) else "standin"
+    if name == "cifar10":
         return load_cifar10(root, download)
-    return load_standin()
+    if name == "standin":
+        return load_standin()
+    if not Path(name).is_dir():
+        raise DataError(f"unknown data set {str(name)!r}: choose cifar10, standin, or a folder of pictures")
+    from cifar_course.data.pictures import load_pictures
+
+    return load_pictures(name, size)
