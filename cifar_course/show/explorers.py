@@ -21,76 +21,152 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 # %% ../../nbs/lib/show/explorers.ipynb #160d0e74
-def picture(figure: Figure, alt: str) -> str:
+def picture(
+    figure: Figure,
+    alt: str,                                            # what it shows, in words
+) -> str:
     "A figure as an HTML image that carries its bytes."
     file = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(file)              # `figure.savefig` would draw twice: first for a layout
-    return f'<img alt="{html.escape(alt)}" style="max-width:100%" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}">'
+    FigureCanvasAgg(figure).print_png(file)              # `savefig` would draw twice
+    data = base64.b64encode(file.getvalue()).decode()
+    source = f"data:image/png;base64,{data}"
+    return f'<img alt="{html.escape(alt)}" style="max-width:100%" src="{source}">'
 
+# %% ../../nbs/lib/show/explorers.ipynb #2709c11f
 def _wipe(ax: Axes) -> None:
-    "Take away what was drawn, and keep the axis lines, whose making is most of the time of `ax.clear()`."
-    for artist in (*ax.lines, *ax.patches, *ax.collections, *ax.images, *ax.texts): artist.remove()
-    if ax.get_legend(): ax.get_legend().remove()
+    "Take away what was drawn, and keep the axis lines, which `ax.clear()` would make anew."
+    for scale in list(ax.child_axes):                    # before the pictures that they explain
+        scale.remove()
+    for artist in (*ax.lines, *ax.patches, *ax.collections, *ax.images, *ax.texts):
+        artist.remove()
+    if ax.get_legend():
+        ax.get_legend().remove()
     ax.containers.clear()
     ax.set_prop_cycle(None)
+    for axis in (ax.xaxis, ax.yaxis):                    # or a plot that inverts turns it back
+        axis.set_inverted(False)
     ax.relim()
     ax.autoscale()
 
+# %% ../../nbs/lib/show/explorers.ipynb #ce7def83
 class Explorer(ipywidgets.VBox):
-    """Controls above a picture of `plot(compute(**settings), ax)`, drawn anew when a control changes, or when `button` is pressed.
+    """Controls above a picture of `plot(compute(**settings), ax)`.
 
-    `controls` maps the arguments of `compute` to widgets. A `compute` that yields shows each result as it comes. With `n_axes` above one,
-    `plot` gets that many axes. An error shows above the picture."""
-    def __init__(self, compute: Callable, plot: Callable, controls: dict[str, ipywidgets.Widget], alt: str, button: str = "",
-                 figsize: tuple[float, float] = (6, 3.4), n_axes: int = 1):
-        self.compute, self.plot, self.controls, self.alt = compute, plot, controls, alt
+    It is drawn anew when a control changes, or when `button` is pressed. A `compute` that
+    yields shows each result as it comes. With `n_axes` above one, `plot` gets an array of
+    that many axes. An error shows above the picture."""
+    def __init__(
+        self,
+        compute: Callable,                               # settings to result, or to several
+        plot: Callable,                                  # draws a result on axes
+        controls: dict[str, ipywidgets.Widget],          # argument of `compute`: its widget
+        alt: str,                                        # what the picture shows, in words
+        button: str = "",                                # its label; "": no button
+        figsize: tuple[float, float] = (6, 3.4),         # inches
+        n_axes: int = 1,                                 # side by side
+    ):
+        self.compute = compute
+        self.plot = plot
+        self.controls = controls
+        self.alt = alt
         with sns.axes_style("whitegrid"):
-            self.figure = Figure(figsize, dpi=90, layout="constrained")  # one that no window and no notebook owns
+            self.figure = Figure(figsize, dpi=90, layout="constrained")   # that no window owns
             self.axes = self.figure.subplots(1, n_axes)
-        for ax in self.figure.axes: ax.locator_params(nbins=3)                       # each tick takes some milliseconds
-        self.message, self.image = ipywidgets.HTML(), ipywidgets.HTML()
-        self.button = ipywidgets.Button(description=button, button_style="primary") if button else None
-        for control in controls.values():
-            control.style.description_width, control.layout.width = "initial", "30em"
-            if hasattr(control, "continuous_update"): control.continuous_update = False        # not while a slider is dragged
-            if not button: control.observe(self.refresh, "value")
-        if button: self.button.on_click(self.refresh)
-        super().__init__([*controls.values(), *([self.button] if button else []), self.message, self.image])
+        for ax in self.figure.axes:
+            ax.locator_params(nbins=3)                   # each tick takes some milliseconds
+        self.message = ipywidgets.HTML()
+        self.image = ipywidgets.HTML()
+        self.button = None
+        if button:
+            self.button = ipywidgets.Button(description=button, button_style="primary")
+        self._connect()
+        buttons = [self.button] if button else []
+        super().__init__([*controls.values(), *buttons, self.message, self.image])
         self.add_class("cifar-explorer")
-        if not button: self.refresh()
+        if not button:
+            self.refresh()
+
+    def _connect(self) -> None:
+        "Draw anew at a press of the button or, without one, at every change of a control."
+        if self.button:
+            self.button.on_click(self.refresh)
+        for control in self.controls.values():
+            control.style.description_width = "initial"
+            control.layout.width = "30em"
+            if hasattr(control, "continuous_update"):
+                control.continuous_update = False        # not while a slider is dragged
+            if not self.button:
+                control.observe(self.refresh, "value")
 
     @property
-    def settings(self) -> dict: return {name: control.value for name, control in self.controls.items()}
+    def settings(self) -> dict:
+        "The value of each control, by its name."
+        return {name: control.value for name, control in self.controls.items()}
 
     def refresh(self, *_) -> None:
         "Compute and draw for the settings as they are."
-        if self.button: self.button.disabled = True
+        if self.button:
+            self.button.disabled = True
         try:
             result = self.compute(**self.settings)
-            for each in result if inspect.isgenerator(result) else [result]: self._draw(each)
+            results = result if inspect.isgenerator(result) else [result]
+            for each in results:
+                self._draw(each)
             self.message.value = ""
-        except Exception as error:                       # ipywidgets would swallow it: show it where the reader looks
-            self.message.value = f'<b style="color:#b00020">{html.escape(f"{type(error).__name__}: {error}")}</b>'
+        except Exception as error:                       # ipywidgets would swallow it
+            text = html.escape(f"{type(error).__name__}: {error}")
+            self.message.value = f'<b style="color:#b00020">{text}</b>'
         finally:
-            if self.button: self.button.disabled = False
+            if self.button:
+                self.button.disabled = False
 
     def _draw(self, result) -> None:
-        for ax in self.figure.axes: _wipe(ax)
-        with rc_context({"axes.titley": 1.02}): self.plot(result, self.axes)         # to look for a title's place takes a third of the drawing
+        "The result's picture in place of the last one."
+        for ax in self.figure.axes:
+            _wipe(ax)
+        with rc_context({"axes.titley": 1.02}):          # to look for a place takes long
+            self.plot(result, self.axes)
         self.image.value = picture(self.figure, self.alt)
-        self.figure.set_layout_engine("none")            # laid out once: doing it again would double the time of every picture
+        self.figure.set_layout_engine("none")            # laid out once: it takes a drawing
+
+# %% ../../nbs/lib/show/explorers.ipynb #7ebecc63
+def _title(ax: Axes, settings: dict) -> None:
+    "The settings above the axes' own title, in plain text."
+    text = ", ".join(f"{name} {value}" for name, value in settings.items())
+    own = ax.title.get_text()
+    if ax.title.get_parse_math():                        # its own title may hold a formula
+        text = text.replace("$", r"\$")
+    lines = [line for line in (text, own) if line]
+    ax.set_title("\n".join(lines), fontsize=8)
 
 # %% ../../nbs/lib/show/explorers.ipynb #a2006ad2
-def show_settings(compute: Callable, plot: Callable, settings: list[dict], figsize: tuple[float, float] = (4, 3), n_axes: int = 1) -> Figure:
-    "What an explorer shows for each of `settings`: side by side, or one below the other where each has several axes."
+def show_settings(
+    compute: Callable,
+    plot: Callable,
+    settings: list[dict],                                # of one picture each
+    figsize: tuple[float, float] = (4, 3),               # of one picture, inches
+    n_axes: int = 1,                                     # of one picture, side by side
+) -> Figure:
+    """What an explorer shows for each of `settings`.
+
+    The pictures stand side by side, or one below the other where each has several axes."""
     n = len(settings)
-    shape = (1, n) if n_axes == 1 else (n, n_axes)
+    n_rows, n_columns = (1, n) if n_axes == 1 else (n, n_axes)
+    width, height = figsize
+    if n_axes == 1:
+        width = width * n
+    else:
+        height = height * n
     with sns.axes_style("whitegrid"):
-        figure, axes = plt.subplots(*shape, figsize=(figsize[0] * n, figsize[1]) if n_axes == 1 else (figsize[0], figsize[1] * n), layout="constrained", squeeze=False)
-    plt.close(figure)                                    # the notebook shows what the cell returns; pyplot would show it again
+        figure = plt.figure(figsize=(width, height), layout="constrained")
+        axes = figure.subplots(n_rows, n_columns, squeeze=False)
+    plt.close(figure)                                    # the cell shows what it returns
     for i, each in enumerate(settings):
-        ax = axes[0, i] if n_axes == 1 else axes[i]
-        plot(compute(**each), ax)
-        first = ax if n_axes == 1 else ax[0]
-        first.set_title("\n".join(filter(None, [", ".join(f"{name} {value}" for name, value in each.items()), first.get_title()])), fontsize=8)
+        result = compute(**each)
+        if n_axes == 1:
+            plot(result, axes[0, i])
+            _title(axes[0, i], each)
+        else:
+            plot(result, axes[i])
+            _title(axes[i, 0], each)
     return figure

@@ -12,102 +12,240 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 
+from ..core import choose
 from ..data.dataset import CLASS_NAMES
 
 # %% ../../nbs/lib/show/plots.ipynb #e6db3740
-COLOURS = dict(zip(("train", "validation", "test", "right", "wrong"), sns.color_palette("colorblind").as_hex()))
-_ARM_COLOURS = sns.color_palette("colorblind", 10).as_hex()
-CHANCE = 1 / 10                                          # accuracy of guessing, ten equal classes
+_PALETTE = sns.color_palette("colorblind", 10).as_hex()
 
+COLOURS = {
+    "train": _PALETTE[0],
+    "validation": _PALETTE[1],
+    "test": _PALETTE[2],
+    "right": _PALETTE[3],
+    "wrong": _PALETTE[4],
+}
+
+# %% ../../nbs/lib/show/plots.ipynb #91a108bf
+CHANCE = 1 / 10                                          # accuracy of guessing one of ten
+
+# %% ../../nbs/lib/show/plots.ipynb #e5ca238e
 def _axes(ax: Axes | None, width: float, height: float) -> Axes:
     "`ax` itself, or a new one of that size in inches, in the course's style whoever asks."
-    if ax is not None: return ax
-    with sns.axes_style("whitegrid"): return plt.figure(figsize=(width, height), layout="constrained").add_subplot()
+    if ax is not None:
+        return ax
+    with sns.axes_style("whitegrid"):
+        return plt.figure(figsize=(width, height), layout="constrained").add_subplot()
+
+def _legend(ax: Axes, **where) -> None:
+    "A legend whose names are plain text, whatever signs they hold."
+    for text in ax.legend(**where).get_texts():
+        text.set_parse_math(False)
+
+def _short(name: str, most: int = 24) -> str:
+    "`name`, cut to `most` signs."
+    return name if len(name) <= most else name[:most - 1] + "…"
+
+def _spaced(n: int, most: int) -> range:
+    "0 to n - 1, or every second, third, … of them, so that they are at most `most`."
+    return range(0, n, -(-n // most))
 
 # %% ../../nbs/lib/show/plots.ipynb #38ec3e43
-def tile(images, n_columns: int) -> np.ndarray:
-    "Pictures (n, 3, h, w) uint8 as one (rows * (h+2), n_columns * (w+2), 3) array on white."
-    images = np.asarray(images).transpose(0, 2, 3, 1)
-    n_rows = -(-len(images) // n_columns)
-    blank = np.full((n_rows * n_columns - len(images), *images.shape[1:]), 255, np.uint8)
-    framed = np.pad(np.concatenate([images, blank]), ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=255)
-    _, h, w, _ = framed.shape
-    return framed.reshape(n_rows, n_columns, h, w, 3).swapaxes(1, 2).reshape(n_rows * h, n_columns * w, 3)
+def tile(
+    images,                                              # (n, 1 or 3, h, w) uint8
+    n_columns: int,                                      # pictures side by side
+) -> np.ndarray:
+    "Pictures side by side as one (rows * (h + 2), n_columns * (w + 2), 3) uint8 array."
+    images = np.asarray(images)                          # of a tensor or an array
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or images.dtype != np.uint8:
+        raise ValueError(f"expected pictures (n, 3, h, w) or (n, 1, h, w) of uint8, "
+                         f"got {images.shape} of {images.dtype}")
+    n, _, height, width = images.shape
+    n_rows = -(-n // n_columns)                          # rounded up
+    height, width = height + 2, width + 2
+    mosaic = np.full((n_rows * n_columns, height, width, 3), 255, np.uint8)        # white
+    mosaic[:n, 1:-1, 1:-1] = images.transpose(0, 2, 3, 1)   # one channel fills all three
+    rows = mosaic.reshape(n_rows, n_columns, height, width, 3).swapaxes(1, 2)
+    return rows.reshape(n_rows * height, n_columns * width, 3)
 
 # %% ../../nbs/lib/show/plots.ipynb #159141f2
-def plot_images(images, titles=None, n_columns: int = 10, ax: Axes | None = None) -> Axes:
-    "A grid of pictures (n, 3, h, w) uint8, each under its title."
-    if len(images) == 0: raise ValueError("no pictures to plot")
-    n_columns, h, w = min(n_columns, len(images)), images.shape[2] + 2, images.shape[3] + 2
+def plot_images(
+    images,                                              # (n, 1 or 3, h, w) uint8
+    titles=None,                                         # n texts, each of one or two lines
+    n_columns: int = 10,
+    ax: Axes | None = None,
+) -> Axes:
+    "A grid of pictures, each under its title."
+    if len(images) == 0:
+        raise ValueError("no pictures to plot")
+    titles = [] if titles is None else [str(title) for title in titles]
+    if titles and len(titles) != len(images):
+        raise ValueError(f"{len(images)} pictures, {len(titles)} titles: give each picture one")
+    n_columns = min(n_columns, len(images))
     n_rows = -(-len(images) // n_columns)
-    ax = _axes(ax, n_columns * 1.05, n_rows * (1.4 if titles is not None else 1.05))
-    gap = 10 if titles is not None else 0                # room for a line of text above each row
-    mosaic = tile(images, n_columns).reshape(n_rows, h, -1, 3)
+    mosaic = tile(images, n_columns)
+    height, width = mosaic.shape[0] // n_rows, mosaic.shape[1] // n_columns
+
+    gap = round(.3 * width) if titles else 0             # pixels for the text above each row
+    mosaic = mosaic.reshape(n_rows, height, -1, 3)
     mosaic = np.pad(mosaic, ((0, 0), (gap, 0), (0, 0), (0, 0)), constant_values=255)
-    ax.imshow(mosaic.reshape(n_rows * (h + gap), -1, 3), interpolation="nearest")
-    for i, title in enumerate(titles if titles is not None else ()):
-        ax.text(i % n_columns * w + w / 2, i // n_columns * (h + gap) + gap - 1, title, ha="center", va="bottom", fontsize=7)
+    row_height = 1.05 * height / width + (.35 if titles else 0)           # inches
+    ax = _axes(ax, 1.05 * n_columns, row_height * n_rows)
+    ax.imshow(mosaic.reshape(n_rows * (height + gap), -1, 3), interpolation="nearest")
     ax.set_axis_off()
+
+    lines = "\n".join(titles).split("\n")
+    size = min(7, 130 / max(1, *map(len, lines)))        # points; 18 signs of 7 points fit
+    for i, title in enumerate(titles):
+        row, column = divmod(i, n_columns)
+        x = (column + .5) * width
+        y = row * (height + gap) + gap - 1
+        ax.text(x, y, title, ha="center", va="bottom", fontsize=size, parse_math=False)
     return ax
 
+# %% ../../nbs/lib/show/plots.ipynb #5ec86739
+def _keys(row: dict) -> dict[str, list[str]]:
+    "Each quantity in a row with its keys, such as loss: [train_loss, validation_loss]."
+    quantities = {}
+    for key in row:
+        part, _, quantity = key.partition("_")
+        if part not in ("train", "validation", "test"):
+            quantity = key
+        quantities.setdefault(quantity, []).append(key)
+    return quantities
+
 # %% ../../nbs/lib/show/plots.ipynb #a056abab
-def plot_history(history: list[dict], quantity: str = "loss", ax: Axes | None = None) -> Axes:
-    "Training and validation curves of `quantity` (loss, accuracy) or the single curve of lr, from one row per epoch."
+def plot_history(
+    history: list[dict],                                 # one row per epoch
+    quantity: str = "loss",                              # loss, accuracy, lr, … as in the rows
+    ax: Axes | None = None,
+    chance: float | None = CHANCE,                       # what guessing gives; None: no line
+) -> Axes:
+    "Training and validation curves of `quantity`, or its one curve, over the epochs."
+    if not history:
+        raise ValueError("no epochs to plot: the history is empty")
+    keys = choose("quantity", quantity, _keys(history[0]))
     ax = _axes(ax, 5, 3.2)
     epochs = [row["epoch"] for row in history]
     marker = "o" if len(epochs) < 3 else None            # a line needs two points to be seen
-    if quantity == "lr": ax.plot(epochs, [row["lr"] for row in history], color="black", marker=marker)
-    else:
-        for part in ("train", "validation"):
-            ax.plot(epochs, [row[f"{part}_{quantity}"] for row in history], color=COLOURS[part], label=part, marker=marker)
-        if quantity == "accuracy": ax.axhline(CHANCE, color="grey", ls=":", lw=1, label="guessing")
-        ax.legend()
-    ax.set(xlabel="epoch", ylabel={"loss": "loss (nats)", "lr": "learning rate"}.get(quantity, quantity))
+    for key in keys:
+        part = None if key == quantity else key.partition("_")[0]
+        colour = COLOURS.get(part, "black")
+        ax.plot(epochs, [row[key] for row in history], color=colour, label=part, marker=marker)
+    # CHANCE is an accuracy: another quantity has a line only where the caller gives its own
+    if chance is not None and (quantity == "accuracy" or chance != CHANCE):
+        ax.axhline(chance, color="grey", ls=":", lw=1, label="guessing")
+    if ax.get_legend_handles_labels()[1]:
+        _legend(ax)
+    words = {"loss": "loss (nats)", "lr": "learning rate"}
+    ax.set(xlabel="epoch", ylabel=words.get(quantity, quantity.replace("_", " ")))
     return ax
 
+# %% ../../nbs/lib/show/plots.ipynb #b278336f
+def _write_counts(ax: Axes, matrix: np.ndarray, share: np.ndarray) -> None:
+    "Each count in its cell, in white where the cell is dark."
+    size = min(7, 100 / len(matrix))                     # points
+    for (row, column), count in np.ndenumerate(matrix):
+        colour = "white" if share[row, column] > .5 else "black"
+        ax.text(column, row, f"{count}", ha="center", va="center", fontsize=size, color=colour)
+
 # %% ../../nbs/lib/show/plots.ipynb #6d4adb13
-def plot_confusion(matrix, class_names=CLASS_NAMES, ax: Axes | None = None) -> Axes:
-    "Confusion matrix: rows are the true classes, columns the predicted ones, colour the share of the row."
+def plot_confusion(
+    matrix,                                              # (k, k) counts
+    class_names=CLASS_NAMES,                             # k names
+    ax: Axes | None = None,
+) -> Axes:
+    "Counts by true class (rows) and predicted class (columns), coloured by the row's share."
     matrix = np.asarray(matrix)
-    ax = _axes(ax, 6.4, 5.4)
+    names = [_short(name) for name in class_names]
+    n = len(names)
+    if matrix.shape != (n, n):
+        shape = " × ".join(map(str, matrix.shape))
+        raise ValueError(f"a matrix of {shape} and {n} class names: give one name per class")
+    side = min(max(5.4, n / 70), 14)                     # inches: room for a pixel per class
+    ax = _axes(ax, side + 1, side)
     share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-    sns.heatmap(share, annot=matrix, fmt="d", cmap="Blues", vmin=0, vmax=1, square=True, ax=ax, annot_kws={"size": 7},
-                xticklabels=class_names, yticklabels=class_names, cbar_kws={"label": "share of the true class"})
+    image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1, interpolation="none")
+    if n <= 20:
+        _write_counts(ax, matrix, share)
+    beside = ax.inset_axes((1.03, 0, .045, 1))           # of the axes, and goes with it
+    ax.figure.colorbar(image, cax=beside, label="share of the true class")
+
+    shown = _spaced(n, 20)
+    some = [names[i] for i in shown]
+    ax.set_xticks(shown, some, rotation=90, parse_math=False)
+    ax.set_yticks(shown, some, parse_math=False)
+    ax.grid(False)
     ax.set(xlabel="predicted class", ylabel="true class")
     return ax
 
-def plot_class_bars(values: dict[str, list[float]], class_names=CLASS_NAMES, xlabel: str = "share", ax: Axes | None = None) -> Axes:
+# %% ../../nbs/lib/show/plots.ipynb #8cb4de37
+def plot_class_bars(
+    values: dict[str, list[float]],                      # name of a bar: one number per class
+    class_names=CLASS_NAMES,
+    xlabel: str = "share",
+    ax: Axes | None = None,
+) -> Axes:
     "One group of horizontal bars per class, one bar per entry of `values`."
-    ax = _axes(ax, 6, 4)
-    height, at = .8 / len(values), np.arange(len(class_names))
-    for i, (name, numbers) in enumerate(values.items()):
-        ax.barh(at + (i - (len(values) - 1) / 2) * height, numbers, height, label=name, color=COLOURS.get(name, sns.color_palette("colorblind")[i]))
-    ax.set(xlabel=xlabel, yticks=at, yticklabels=class_names)
-    ax.invert_yaxis()
+    names = [_short(name) for name in class_names]
+    n = len(names)
+    for label, numbers in values.items():
+        if len(numbers) != n:
+            raise ValueError(f"{len(numbers)} numbers of {label!r} and {n} class names: "
+                             "give one number per class")
+    shown = _spaced(n, 40 if ax is None else 20)         # named: a figure of our own has room
+    ax = _axes(ax, 6, min(max(1.6, .6 + .34 * n), 12))
+    thickness = .8 / len(values)                         # in rows
+    for i, (label, numbers) in enumerate(values.items()):
+        rows = np.arange(n) + (i - (len(values) - 1) / 2) * thickness
+        colour = COLOURS.get(label, _PALETTE[i % len(_PALETTE)])
+        ax.barh(rows, numbers, thickness, label=label, color=colour)
+    ax.set_xlabel(xlabel)
+    ax.set_yticks(shown, [names[i] for i in shown], parse_math=False)
+    ax.set_ylim(n - .5, -.5)                             # the first class on top
     ax.grid(False, axis="y")
-    if len(values) > 1: ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
+    if len(values) > 1:
+        _legend(ax, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
     return ax
 
 # %% ../../nbs/lib/show/plots.ipynb #1bf3afff
-def plot_arms(record: dict, quantity: str = "validation accuracy", ax: Axes | None = None) -> Axes:
-    "Mean and standard deviation over seeds of each arm of a comparison's record, one line per arm."
-    ax = _axes(ax, 6, .6 + .36 * len(record["summary"]))
-    for i, summary in enumerate(record["summary"].values()):
-        ax.errorbar(summary[quantity]["mean"], i, xerr=summary[quantity]["std"], fmt="o", capsize=4, color=_ARM_COLOURS[i % len(_ARM_COLOURS)])
-    ax.set(xlabel=f"{quantity}, mean ± std over {len(record['seeds'])} seeds", yticks=range(len(record["summary"])), yticklabels=record["summary"])
-    ax.invert_yaxis()
+def plot_arms(
+    record: dict,                                        # of a comparison
+    quantity: str = "validation_accuracy",               # one of its summary
+    ax: Axes | None = None,
+) -> Axes:
+    "Mean and standard deviation over seeds of each arm of a comparison, one line per arm."
+    arms = record["summary"]
+    ax = _axes(ax, 6, .6 + .36 * len(arms))
+    for i, summary in enumerate(arms.values()):
+        value = choose("quantity", quantity, summary)
+        colour = _PALETTE[i % len(_PALETTE)]
+        ax.errorbar(value["mean"], i, xerr=value["std"], fmt="o", capsize=4, color=colour)
+    words = quantity.replace("_", " ")
+    ax.set_xlabel(f"{words}, mean ± std over {len(record['seeds'])} seeds")
+    ax.set_yticks(range(len(arms)), list(arms), parse_math=False)
+    ax.set_ylim(len(arms) - .5, -.5)                     # the first arm on top
     return ax
 
-def plot_arm_curves(record: dict, arms=None, ax: Axes | None = None) -> Axes:
-    "Validation accuracy per epoch of the arms of a comparison's record: mean, and a band of one standard deviation."
+# %% ../../nbs/lib/show/plots.ipynb #4dfe6f9f
+def plot_arm_curves(
+    record: dict,                                        # of a comparison
+    arms=None,                                           # names of those to draw; None: all
+    ax: Axes | None = None,
+) -> Axes:
+    "Validation accuracy of each arm per epoch: mean, and a band of one standard deviation."
     ax = _axes(ax, 6, 3.6)
-    for i, name in enumerate(record["runs"]):
-        if arms is not None and name not in arms: continue
-        curves = np.array([row["curve"] for row in record["runs"][name]])         # (seeds, epochs)
-        mean, std, epochs = curves.mean(0), curves.std(0, ddof=1 if len(curves) > 1 else 0), np.arange(1, curves.shape[1] + 1)
-        ax.plot(epochs, mean, label=name, color=_ARM_COLOURS[i % len(_ARM_COLOURS)])
-        ax.fill_between(epochs, mean - std, mean + std, alpha=.2, color=_ARM_COLOURS[i % len(_ARM_COLOURS)])
+    for i, (name, runs) in enumerate(record["runs"].items()):
+        if arms is not None and name not in arms:
+            continue
+        curves = np.array([run["curve"] for run in runs])                 # (seeds, epochs)
+        epochs = np.arange(1, curves.shape[1] + 1)
+        mean = curves.mean(0)
+        std = curves.std(0, ddof=1 if len(curves) > 1 else 0)
+        colour = _PALETTE[i % len(_PALETTE)]
+        ax.plot(epochs, mean, label=name, color=colour)
+        ax.fill_between(epochs, mean - std, mean + std, alpha=.2, color=colour)
     ax.axhline(CHANCE, color="grey", ls=":", lw=1, label="guessing")
     ax.set(xlabel="epoch", ylabel="validation accuracy")
-    ax.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, .5))
+    _legend(ax, fontsize=8, loc="center left", bbox_to_anchor=(1, .5))
     return ax
