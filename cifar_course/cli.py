@@ -49,7 +49,7 @@ def hint(text: str) -> None:
     "A line about what is being done, for whoever waits."
     print(text, file=sys.stderr)
 
-# %% ../nbs/lib/cli.ipynb #5a224d56
+# %% ../nbs/lib/cli.ipynb #9a102ef0
 _METRICS = ("loss", "accuracy", "precision", "recall", "f1")
 
 def _metric_rows(parts: dict[str, dict]) -> list[list]:
@@ -74,7 +74,7 @@ def print_summary(args: argparse.Namespace, folder: Path) -> None:
         tell(args, f"views: the test pictures, each judged by the mean over {Views.n_views} moved and "
                    "mirrored views")
 
-# %% ../nbs/lib/cli.ipynb #2a4acd43
+# %% ../nbs/lib/cli.ipynb #569f2b8b
 _WORDS = {"true": True, "false": False, "null": None, "none": None}
 
 def parse_value(text: str):
@@ -98,7 +98,7 @@ def parse_changes(texts: list[str]) -> dict:
         changes[field.strip()] = parse_value(value.strip())
     return changes
 
-# %% ../nbs/lib/cli.ipynb #43a44c6d
+# %% ../nbs/lib/cli.ipynb #d1c58a35
 def find_recipe(name: str) -> Recipe:
     "The recipe of that name, in that file, or of that run; a `ValueError` lists the names."
     if name in RECIPES:
@@ -110,7 +110,7 @@ def find_recipe(name: str) -> Recipe:
         return read_recipe(path)
     raise ValueError(f"unknown recipe {name!r}: choose one of {', '.join(sorted(RECIPES))}, or a JSON file")
 
-# %% ../nbs/lib/cli.ipynb #bb01b968
+# %% ../nbs/lib/cli.ipynb #f465317d
 def recipe_to_train(args: argparse.Namespace) -> Recipe:
     "The recipe as the arguments ask for it."
     from cifar_course.lab.registries import check_recipe
@@ -121,7 +121,7 @@ def recipe_to_train(args: argparse.Namespace) -> Recipe:
         recipe = limit_epochs(recipe, args.epochs)
     return check_recipe(recipe)
 
-# %% ../nbs/lib/cli.ipynb #29023d74
+# %% ../nbs/lib/cli.ipynb #6fb26edc
 def claim_folder(out: str | None, name: str) -> Path:
     "The run's own new folder: `out`, which must be empty or not there, or runs/NAME-TIME."
     if out:
@@ -137,7 +137,7 @@ def claim_folder(out: str | None, name: str) -> Path:
             folder.mkdir(parents=True)
             return folder
 
-# %% ../nbs/lib/cli.ipynb #a8d55de6
+# %% ../nbs/lib/cli.ipynb #1a0f6478
 def _check_device(device: str | None) -> None:
     "A `ValueError` where there is no such device."
     import torch
@@ -174,11 +174,11 @@ def _started(args: argparse.Namespace) -> tuple:
     "The same of a new run, which has no checkpoint."
     recipe = recipe_to_train(args)
     source = args.data or "standin"
-    if source not in ("standin", "cifar10"):
+    if Path(source).is_dir():
         source = str(Path(source).resolve())             # the run may be gone on with from elsewhere
     return recipe, source, args.size, args.seed or 0, claim_folder(args.out, recipe.name), None
 
-# %% ../nbs/lib/cli.ipynb #bdb0af7a
+# %% ../nbs/lib/cli.ipynb #4f6a7f7b
 def _say_what_is_left(folder: Path, root: str | None, resumable: bool) -> None:
     "After a stop: what the folder holds, and the commands that go on from there."
     quoted = shlex.quote(folder.as_posix())
@@ -191,7 +191,7 @@ def _say_what_is_left(folder: Path, root: str | None, resumable: bool) -> None:
         left.append(f"go on with: cifar-course train --resume {quoted}{more}")
     hint("Stopped: " + ("; ".join(left) or "nothing was measured yet, and nothing was written"))
 
-# %% ../nbs/lib/cli.ipynb #e0db18e8
+# %% ../nbs/lib/cli.ipynb #40f93349
 def run_train(args: argparse.Namespace) -> int:
     "Train a recipe, or go on with an interrupted run, and write the report."
     from cifar_course.core import flushed_denormals, threads
@@ -222,7 +222,7 @@ def run_train(args: argparse.Namespace) -> int:
                    "cifar-course data --download, then cifar-course train --data cifar10")
     return 0
 
-# %% ../nbs/lib/cli.ipynb #f9c69364
+# %% ../nbs/lib/cli.ipynb #fbad50c5
 def _data_of_run(args: argparse.Namespace, metrics: dict):
     "The run's own data, or those that the arguments name, brought to the run's size."
     from cifar_course.lab.files import spec_from_dict
@@ -247,7 +247,7 @@ def run_evaluate(args: argparse.Namespace) -> int:
     print_table(args, ["pictures", *_METRICS], _metric_rows({f"test of {data.name}": judged.metrics()}))
     return 0
 
-# %% ../nbs/lib/cli.ipynb #36fb93e7
+# %% ../nbs/lib/cli.ipynb #1fff7056
 def run_predict(args: argparse.Namespace) -> int:
     "Classify picture files with a trained run."
     from cifar_course.data.dataset import DataError
@@ -301,7 +301,7 @@ def run_data(args: argparse.Namespace) -> int:
           "cifar-course data --download --root FOLDER")
     return 1
 
-# %% ../nbs/lib/cli.ipynb #4b214f20
+# %% ../nbs/lib/cli.ipynb #28a65097
 def run_recipes(args: argparse.Namespace) -> int:
     "List the recipes, show one, or compare two or more."
     chosen = [find_recipe(name) for name in args.names]
@@ -320,7 +320,7 @@ def run_recipes(args: argparse.Namespace) -> int:
         print_table(args, ["setting", *args.names], cells, numbers=False)
     return 0
 
-# %% ../nbs/lib/cli.ipynb #7c9f0b12
+# %% ../nbs/lib/cli.ipynb #042a0b6e
 def run_runs(args: argparse.Namespace) -> int:
     "List runs; compare two or more; remove some."
     from cifar_course.lab.compare import (
@@ -356,7 +356,7 @@ def run_runs(args: argparse.Namespace) -> int:
     tell(args, f"Page: {page}")
     return 0
 
-# %% ../nbs/lib/cli.ipynb #bd9e67a1
+# %% ../nbs/lib/cli.ipynb #bf5349b1
 def run_report(args: argparse.Namespace) -> int:
     "Write a run's report anew."
     from cifar_course.lab.files import read_metrics
@@ -367,7 +367,7 @@ def run_report(args: argparse.Namespace) -> int:
     print(f"Report: {write_report(args.run, data)}")
     return 0
 
-# %% ../nbs/lib/cli.ipynb #e691bd5e
+# %% ../nbs/lib/cli.ipynb #c78bf627
 def _measure(args: argparse.Namespace, part: Path) -> dict:
     "The record of a recipe or a study, new or gone on with."
     from cifar_course.core import atomic_path, choose
@@ -389,7 +389,7 @@ def _measure(args: argparse.Namespace, part: Path) -> dict:
             temporary.write_text(json.dumps(record), encoding="utf-8")
     return record
 
-# %% ../nbs/lib/cli.ipynb #31d4b510
+# %% ../nbs/lib/cli.ipynb #0a9682e2
 def run_record(args: argparse.Namespace) -> int:
     "Measure a record; interrupted, the same command goes on."
     from cifar_course.core import flushed_denormals
@@ -416,7 +416,7 @@ def run_record(args: argparse.Namespace) -> int:
     part.unlink(missing_ok=True)
     return 0
 
-# %% ../nbs/lib/cli.ipynb #9c0d9cdc
+# %% ../nbs/lib/cli.ipynb #ae602ad8
 def _measure_again(args: argparse.Namespace, name: str, old: dict) -> None:
     "Measure one record into the folder of the new ones, unless it lies there already."
     from cifar_course.studies.records import load_record, record_names
@@ -466,7 +466,7 @@ def _whole(lowest: int):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {lowest} up")
     return number
 
-# %% ../nbs/lib/cli.ipynb #0068849c
+# %% ../nbs/lib/cli.ipynb #30539d12
 class _Commands:
     "Adds the commands to a parser, with the options that several of them share."
     def __init__(self, parser: argparse.ArgumentParser):
@@ -491,7 +491,7 @@ def _data(add, text: str, **settings) -> None:
 def _computing(add) -> None:
     add("--threads", type=_whole(1), help="of the processor; without it as many as PyTorch chooses")
 
-# %% ../nbs/lib/cli.ipynb #f3dc5bf9
+# %% ../nbs/lib/cli.ipynb #7c2aba39
 def _add_training(commands: _Commands) -> None:
     "train, evaluate, predict."
     add = commands.new("train", run_train, table=True)
@@ -523,7 +523,7 @@ def _add_training(commands: _Commands) -> None:
     add("pictures", nargs="+", metavar="PICTURE", help="picture files of any size")
     add("--top", type=_whole(1), default=3, help="how many classes to name (3)")
 
-# %% ../nbs/lib/cli.ipynb #e5062e11
+# %% ../nbs/lib/cli.ipynb #f53b0ceb
 def _add_looking(commands: _Commands) -> None:
     "data, recipes, runs, report."
     add = commands.new("data", run_data)
@@ -546,7 +546,7 @@ def _add_looking(commands: _Commands) -> None:
     add("run", metavar="RUN", help="a run's folder")
     _root(add)
 
-# %% ../nbs/lib/cli.ipynb #5f094014
+# %% ../nbs/lib/cli.ipynb #28728600
 def _add_measuring(commands: _Commands) -> None:
     "record, drift."
     add = commands.new("record", run_record)
@@ -565,7 +565,7 @@ def _add_measuring(commands: _Commands) -> None:
     _root(add)
     add("--quiet", action="store_true", help="no progress bar")
 
-# %% ../nbs/lib/cli.ipynb #a09803b9
+# %% ../nbs/lib/cli.ipynb #a700e257
 def build_parser() -> argparse.ArgumentParser:
     "All commands and their options."
     about = "Train, evaluate and report on CIFAR-10, on the drawn stand-in, or on pictures of your own."
