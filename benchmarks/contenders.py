@@ -1,9 +1,15 @@
-"""One recipe of an MLP trained by each peer, in a process of its own: after every epoch, seconds since the process was started and test accuracy.
+"""One recipe of an MLP trained by each peer, in a process of its own; a line per epoch.
 
-    python benchmarks/contenders.py NAME --recipe RECIPE --data cifar10 [--until ACCURACY] [--limit SECONDS]
+    python benchmarks/contenders.py NAME --recipe RECIPE --data cifar10
+                                    [--until ACCURACY] [--limit SECONDS]
 
-Each line of the output is one epoch, as JSON. All peers get the recipe's network, batch size, augmentation and highest learning rate. Ours and the DataLoader's
-start from the recipe's kind of initial weights, Keras and scikit-learn from their own. scikit-learn's MLPClassifier, which has neither augmentation nor batch norm nor schedules, trains the plain network at its own default rate, on all training pictures."""
+A line is JSON: the epoch, seconds since the process was started, test accuracy. All peers get
+the recipe's network, batch size, augmentation and highest learning rate. Ours and the
+DataLoader's start from the recipe's kind of initial weights, Keras and scikit-learn from their
+own. scikit-learn's MLPClassifier, which has neither augmentation nor batch norm nor schedules,
+trains the plain network at its own default rate, on all training pictures.
+
+Each contender imports what it needs and no more: imports are part of its time."""
 import argparse
 import json
 import os
@@ -11,111 +17,220 @@ import sys
 import time
 import warnings
 
-START = float(os.environ.get("BENCHMARK_START", time.time()))     # when the parent started this process
+# when the process was started: whoever starts it knows best
+START = float(os.environ.get("BENCHMARK_START", time.time()))
 
 
 def report(epoch, accuracy, args):
     "Print the epoch's line; leave when the goal or the limit is reached."
     seconds = time.time() - START
     print(json.dumps({"epoch": epoch, "seconds": seconds, "accuracy": accuracy}), flush=True)
-    if accuracy >= args.until or seconds > args.limit: sys.exit()
+    if accuracy >= args.until or seconds > args.limit:
+        sys.exit()
+
+
+def n_held_out(recipe, data):
+    "How many training pictures a peer leaves out, as the recipe does for validation."
+    return int(len(data.train_labels) * recipe.validation_fraction)
 
 
 def ours(recipe, args):
-    from cifar_course.core import has_bfloat16
-    from cifar_course.runs import new_loss, new_optimizer, new_schedule, set_up
-    from cifar_course.standin import load_data
+    "The course's Learner with the recipe's batches, optimizer and schedule."
+    from cifar_course.core import flushed_denormals, has_bfloat16
+    from cifar_course.data.sources import load_data
+    from cifar_course.lab.build import build
+    from cifar_course.lab.registries import new_loss, new_phase_optimizer, new_schedule
     from cifar_course.training import Callback, Learner
 
     class Report(Callback):
-        def after_epoch(self, learner): report(learner.epoch, learner.row["validation_accuracy"], args)
+        def after_epoch(self, learner):
+            report(learner.epoch, learner.row["validation_accuracy"], args)
 
-    phase, bench = recipe.phases[0], set_up(recipe, load_data(args.data))
-    Learner(bench.model, bench.training, bench.test, new_loss(phase), new_optimizer(phase, bench.model),         # the goal is set on the test set
-            [*new_schedule(phase, len(bench.training)), Report()], bfloat16=recipe.bfloat16 and has_bfloat16()).fit(phase.n_epochs)
+    phase = recipe.phases[0]
+    bench = build(recipe, load_data(args.data))
+    learner = Learner(
+        bench.model,
+        bench.training,
+        bench.test,                                      # the goal is set on the test set
+        new_loss(phase.loss, **phase.loss_settings),
+        new_phase_optimizer(phase, bench.model),
+        [*new_schedule(phase, len(bench.training)), Report()],
+        bfloat16=recipe.bfloat16 and has_bfloat16(),
+    )
+    with flushed_denormals():
+        learner.fit(phase.n_epochs)
 
 
 def dataloader(recipe, args):
-    "torchvision's transforms in a DataLoader of two workers; network, loss, optimizer and schedule as ours."
+    "torchvision's transforms, a DataLoader of two workers; the rest of the training as ours."
     import torch
+    from throughput import Pictures, augmentations, train_step
     from torch.utils.data import DataLoader
     from torchvision import transforms
-    from throughput import Pictures, augmentations
-    from cifar_course.core import has_bfloat16
+
+    from cifar_course.core import flushed_denormals, has_bfloat16
+    from cifar_course.data.sources import load_data
+    from cifar_course.lab.build import new_model
+    from cifar_course.lab.registries import new_loss, new_phase_optimizer
     from cifar_course.mlp import measure
-    from cifar_course.runs import new_loss, new_model, new_optimizer
-    from cifar_course.standin import load_data
 
     data = load_data(args.data)
-    held_out = int(len(data.train_labels) * recipe.validation_fraction)
+    first = n_held_out(recipe, data)
     pixels = data.train_images.float() / 255
-    plain = [transforms.ToTensor(), transforms.Normalize(pixels.mean((0, 2, 3)), pixels.std((0, 2, 3)))]
-    train = DataLoader(Pictures(data.train_images[held_out:], data.train_labels[held_out:], transforms.Compose(augmentations(recipe) + plain)), recipe.batch_size, shuffle=True, num_workers=2,
-                       drop_last=True, persistent_workers=True)
-    test = DataLoader(Pictures(data.test_images, data.test_labels, transforms.Compose(plain)), 1000)
-    phase, model = recipe.phases[0], new_model(recipe)
-    loss_fn, optimizer = new_loss(phase), new_optimizer(phase, model)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, phase.lr, total_steps=phase.n_epochs * len(train))
-    for epoch in range(1, phase.n_epochs + 1):
-        model.train()
-        for xb, yb in train:
-            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.bfloat16 and has_bfloat16()): logits = model(xb)
-            loss_fn(logits.float(), yb).backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            schedule.step()
-        report(epoch, measure(model, test)[1], args)
+    normalise = transforms.Normalize(pixels.mean((0, 2, 3)), pixels.std((0, 2, 3)))
+    plain = [transforms.ToTensor(), normalise]
+    varied = transforms.Compose([*augmentations(recipe), *plain])
+    train_pictures = Pictures(data.train_images[first:], data.train_labels[first:], varied)
+    test_pictures = Pictures(data.test_images, data.test_labels, transforms.Compose(plain))
+    train_batches = DataLoader(
+        train_pictures,
+        recipe.batch_size,
+        shuffle=True,
+        num_workers=2,
+        drop_last=True,
+        persistent_workers=True,
+    )
+    test_batches = DataLoader(test_pictures, 1000)
+
+    phase = recipe.phases[0]
+    model = new_model(recipe, data.spec)
+    loss_fn = new_loss(phase.loss, **phase.loss_settings)
+    optimizer = new_phase_optimizer(phase, model)
+    step = train_step(model, optimizer, loss_fn, recipe.bfloat16 and has_bfloat16())
+    n_steps = phase.n_epochs * len(train_batches)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, phase.lr, n_steps)
+    with flushed_denormals():
+        for epoch in range(1, phase.n_epochs + 1):
+            model.train()
+            for xb, yb in train_batches:
+                step(xb, yb)
+                schedule.step()
+            report(epoch, measure(model, test_batches)["accuracy"], args)
+
+
+def keras_network(recipe):
+    "The recipe's network, from Keras' parts."
+    from keras import Sequential, layers
+
+    model = Sequential([layers.Flatten()])
+    for n in recipe.hidden_sizes:
+        model.add(layers.Dense(n))
+        if recipe.batch_norm:
+            model.add(layers.BatchNormalization())
+        model.add(layers.Activation(recipe.activation))
+    model.add(layers.Dense(10))
+    return model
+
+
+def keras_pixels(images):
+    "Bytes (n, 3, 32, 32) as Keras takes pictures: floats from 0 to 1, (n, 32, 32, 3)."
+    return images.permute(0, 2, 3, 1).numpy().astype("float32") / 255
 
 
 def keras(recipe, args):
-    "Keras' own pipeline as the reports used it, with the recipe's network, AdamW and a warm-up followed by a cosine."
+    "Keras' own pipeline as the reports used it; AdamW, a warm-up followed by a cosine."
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras as k
+    from keras import losses, ops, optimizers
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
-    from cifar_course.standin import load_data
-    data, phase, layer = load_data(args.data), recipe.phases[0], k.layers
-    def pixels(images): return images.permute(0, 2, 3, 1).numpy().astype("float32") / 255
-    held_out = int(len(data.train_labels) * recipe.validation_fraction)
-    x, y, test = pixels(data.train_images[held_out:]), data.train_labels[held_out:].numpy(), pixels(data.test_images)
+
+    from cifar_course.data.sources import load_data
+
+    data = load_data(args.data)
+    first = n_held_out(recipe, data)
+    x = keras_pixels(data.train_images[first:])
     mean, std = x.mean((0, 1, 2)), x.std((0, 1, 2))
-    hidden = [part for n in recipe.hidden_sizes for part in (layer.Dense(n), *([layer.BatchNormalization()] if recipe.batch_norm else []), layer.Activation(recipe.activation))]
-    model = k.Sequential([layer.Flatten(), *hidden, layer.Dense(10)])
+    x = (x - mean) / std
+    labels = data.train_labels[first:].numpy()
+    test_x = (keras_pixels(data.test_images) - mean) / std
+    test_labels = data.test_labels.numpy()
+
+    phase = recipe.phases[0]
     n_steps = phase.n_epochs * (len(x) // recipe.batch_size)
-    schedule = k.optimizers.schedules.CosineDecay(phase.lr / 25, int(.7 * n_steps), warmup_target=phase.lr, warmup_steps=int(.3 * n_steps))
-    def smoothed(y_true, logits): return k.losses.categorical_crossentropy(k.ops.one_hot(k.ops.cast(k.ops.squeeze(y_true, -1), "int32"), 10), logits, from_logits=True, label_smoothing=phase.label_smoothing)
-    model.compile(k.optimizers.AdamW(schedule, weight_decay=phase.weight_decay), smoothed, metrics=["sparse_categorical_accuracy"])
-    flow = ImageDataGenerator(rotation_range=recipe.rotation, width_shift_range=recipe.shift, height_shift_range=recipe.shift, horizontal_flip=recipe.flip).flow(
-        (x - mean) / std, y[:, None], batch_size=recipe.batch_size)
-    test = (test - mean) / std
+    schedule = optimizers.schedules.CosineDecay(
+        phase.lr / 25,
+        int(.7 * n_steps),
+        warmup_target=phase.lr,
+        warmup_steps=int(.3 * n_steps),
+    )
+    optimizer = optimizers.AdamW(
+        schedule,
+        weight_decay=phase.optimizer_settings["weight_decay"],
+    )
+    label_smoothing = phase.loss_settings.get("label_smoothing", 0.)
+
+    def smoothed(y_true, logits):                        # y_true (n, 1), logits (n, 10)
+        rows = ops.one_hot(ops.cast(ops.squeeze(y_true, -1), "int32"), 10)
+        return losses.categorical_crossentropy(
+            rows, logits, from_logits=True, label_smoothing=label_smoothing)
+
+    model = keras_network(recipe)
+    model.compile(optimizer, smoothed, metrics=["sparse_categorical_accuracy"])
+    generator = ImageDataGenerator(
+        rotation_range=recipe.rotation,
+        width_shift_range=recipe.shift,
+        height_shift_range=recipe.shift,
+        horizontal_flip=recipe.flip,
+    )
+    flow = generator.flow(x, labels[:, None], batch_size=recipe.batch_size)
     for epoch in range(1, phase.n_epochs + 1):
         model.fit(flow, epochs=1, verbose=0)
-        report(epoch, float((model.predict(test, batch_size=1000, verbose=0).argmax(1) == data.test_labels.numpy()).mean()), args)
+        logits = model.predict(test_x, batch_size=1000, verbose=0)
+        report(epoch, float((logits.argmax(1) == test_labels).mean()), args)
+
+
+def sklearn_rows(images):
+    "Bytes (n, 3, 32, 32) as scikit-learn takes pictures: floats from 0 to 1, (n, 3072)."
+    return images.flatten(1).numpy().astype("float32") / 255
 
 
 def sklearn(recipe, args):
+    "scikit-learn's MLPClassifier: the recipe's sizes and batches, the rest by its defaults."
     from sklearn.neural_network import MLPClassifier
-    from cifar_course.standin import load_data
+
+    from cifar_course.data.sources import load_data
+
     data = load_data(args.data)
-    def rows(images): return images.flatten(1).numpy().astype("float32") / 255
-    x, test, labels = rows(data.train_images), rows(data.test_images), data.test_labels.numpy()
+    x = sklearn_rows(data.train_images)
     mean, std = x.mean(), x.std()
+    test_x = (sklearn_rows(data.test_images) - mean) / std
     model = MLPClassifier(recipe.hidden_sizes, batch_size=recipe.batch_size, random_state=0)
     for epoch in range(1, 1000):
-        model.partial_fit((x - mean) / std, data.train_labels.numpy(), classes=range(10) if epoch == 1 else None)
-        report(epoch, float(model.score((test - mean) / std, labels)), args)
+        classes = range(10) if epoch == 1 else None      # it asks for them once
+        model.partial_fit((x - mean) / std, data.train_labels.numpy(), classes=classes)
+        report(epoch, float(model.score(test_x, data.test_labels.numpy())), args)
 
 
-CONTENDERS = {"ours": ours, "DataLoader": dataloader, "Keras": keras, "MLPClassifier": sklearn}
+CONTENDERS = {
+    "ours": ours,
+    "DataLoader": dataloader,
+    "Keras": keras,
+    "MLPClassifier": sklearn,
+}
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n")[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
     parser.add_argument("name", choices=CONTENDERS)
     parser.add_argument("--recipe", default="fast", help="a recipe of an MLP with one phase")
-    parser.add_argument("--data", default="cifar10", choices=("cifar10", "standin"), help="on disk already, or drawn")
-    parser.add_argument("--until", type=float, default=2., help="stop when this share of the test pictures is classified; above 1: never")
-    parser.add_argument("--limit", type=float, default=600, help="stop after the epoch in which so many seconds have passed")
+    parser.add_argument("--data", default="cifar10", choices=("cifar10", "standin"),
+                        help="on disk already, or drawn")
+    parser.add_argument("--until", type=float, default=2., metavar="ACCURACY",
+                        help="stop when this share of the test pictures is classified; "
+                             "above 1: never")
+    parser.add_argument("--limit", type=float, default=600, metavar="SECONDS",
+                        help="stop after the epoch in which so many seconds have passed")
     args = parser.parse_args()
-    warnings.filterwarnings("ignore")                    # the peers' own, about the number of workers and about deprecations
+    # the peers' own, about the number of workers and about what is deprecated
+    warnings.filterwarnings("ignore")
     from cifar_course.core import choose
-    from cifar_course.recipes import RECIPES
-    CONTENDERS[args.name](choose("recipe", args.recipe, RECIPES), args)
+    from cifar_course.lab.catalogue import RECIPES
+
+    recipe = choose("recipe", args.recipe, RECIPES)
+    CONTENDERS[args.name](recipe, args)
+
+
+if __name__ == "__main__":
+    main()

@@ -32,7 +32,7 @@ def picture(
     source = f"data:image/png;base64,{data}"
     return f'<img alt="{html.escape(alt)}" style="max-width:100%" src="{source}">'
 
-# %% ../../nbs/lib/show/explorers.ipynb #21513da2
+# %% ../../nbs/lib/show/explorers.ipynb #9acc3f0c
 def _wipe(ax: Axes) -> None:
     "Take away what was drawn, and keep the axis lines, which `ax.clear()` would make anew."
     for scale in list(ax.child_axes):                    # before the pictures that they explain
@@ -48,7 +48,7 @@ def _wipe(ax: Axes) -> None:
     ax.relim()
     ax.autoscale()
 
-# %% ../../nbs/lib/show/explorers.ipynb #9a5f4ae9
+# %% ../../nbs/lib/show/explorers.ipynb #145d8b3a
 class Explorer(ipywidgets.VBox):
     """Controls above a picture of `plot(compute(**settings), ax)`.
 
@@ -129,7 +129,7 @@ class Explorer(ipywidgets.VBox):
         self.image.value = picture(self.figure, self.alt)
         self.figure.set_layout_engine("none")            # laid out once: it takes a drawing
 
-# %% ../../nbs/lib/show/explorers.ipynb #172af92c
+# %% ../../nbs/lib/show/explorers.ipynb #fd59d264
 def _title(ax: Axes, settings: dict) -> None:
     "The settings above the axes' own title, in plain text."
     text = ", ".join(f"{name} {value}" for name, value in settings.items())

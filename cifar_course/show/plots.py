@@ -26,10 +26,10 @@ COLOURS = {
     "wrong": _PALETTE[4],
 }
 
-# %% ../../nbs/lib/show/plots.ipynb #91a108bf
+# %% ../../nbs/lib/show/plots.ipynb #a18d85ce
 CHANCE = 1 / 10                                          # accuracy of guessing one of ten
 
-# %% ../../nbs/lib/show/plots.ipynb #e5ca238e
+# %% ../../nbs/lib/show/plots.ipynb #f3b9ae46
 def _axes(ax: Axes | None, width: float, height: float) -> Axes:
     "`ax` itself, or a new one of that size in inches, in the course's style whoever asks."
     if ax is not None:
@@ -103,7 +103,7 @@ def plot_images(
         ax.text(x, y, title, ha="center", va="bottom", fontsize=size, parse_math=False)
     return ax
 
-# %% ../../nbs/lib/show/plots.ipynb #5ec86739
+# %% ../../nbs/lib/show/plots.ipynb #7091232b
 def _keys(row: dict) -> dict[str, list[str]]:
     "Each quantity in a row with its keys, such as loss: [train_loss, validation_loss]."
     quantities = {}
@@ -141,7 +141,7 @@ def plot_history(
     ax.set(xlabel="epoch", ylabel=words.get(quantity, quantity.replace("_", " ")))
     return ax
 
-# %% ../../nbs/lib/show/plots.ipynb #b278336f
+# %% ../../nbs/lib/show/plots.ipynb #16efecca
 def _write_counts(ax: Axes, matrix: np.ndarray, share: np.ndarray) -> None:
     "Each count in its cell, in white where the cell is dark."
     size = min(7, 100 / len(matrix))                     # points
@@ -179,7 +179,7 @@ def plot_confusion(
     ax.set(xlabel="predicted class", ylabel="true class")
     return ax
 
-# %% ../../nbs/lib/show/plots.ipynb #8cb4de37
+# %% ../../nbs/lib/show/plots.ipynb #bffe33ed
 def plot_class_bars(
     values: dict[str, list[float]],                      # name of a bar: one number per class
     class_names=CLASS_NAMES,
@@ -227,7 +227,7 @@ def plot_arms(
     ax.set_ylim(len(arms) - .5, -.5)                     # the first arm on top
     return ax
 
-# %% ../../nbs/lib/show/plots.ipynb #4dfe6f9f
+# %% ../../nbs/lib/show/plots.ipynb #f0b9094a
 def plot_arm_curves(
     record: dict,                                        # of a comparison
     arms=None,                                           # names of those to draw; None: all

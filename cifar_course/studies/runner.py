@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['silent_share', 'shifted_accuracy', 'Practice', 'practice_batches', 'run_arm', 'Kept', 'run_tasks', 'search_rates',
-           'summarise', 'run_study', 'check_pictures_suffice', 'study_data', 'run_seed', 'recipe_record',
+           'best_rate', 'summarise', 'run_study', 'check_pictures_suffice', 'study_data', 'run_seed', 'recipe_record',
            'record_recipe']
 
 # %% ../../nbs/lib/studies/runner.ipynb #bfcd8f30
@@ -41,7 +41,7 @@ from ..lab.train import new_learner, train
 from ..mlp import ACTIVATIONS, measure
 from ..preprocessing import Batches, split_indices
 from .records import load_part, spread
-from .study import Study
+from .study import Arm, Study
 from ..training import Callback
 
 # %% ../../nbs/lib/studies/runner.ipynb #3e318acf
@@ -56,7 +56,7 @@ def silent_share(model: nn.Sequential, x: Tensor) -> float:
                 shares.append((x == 0).float().mean().item())
     return sum(shares) / max(len(shares), 1)
 
-# %% ../../nbs/lib/studies/runner.ipynb #81e86453
+# %% ../../nbs/lib/studies/runner.ipynb #1efe4ba9
 def shifted_accuracy(
     model: nn.Module,
     pictures: Batches,
@@ -74,7 +74,7 @@ def shifted_accuracy(
         curve.append(round(total / 4, 4))
     return curve
 
-# %% ../../nbs/lib/studies/runner.ipynb #34353d03
+# %% ../../nbs/lib/studies/runner.ipynb #20cc5245
 class Practice(Callback):
     "The accuracy on pictures that take no part in the run, after each epoch."
     def __init__(self, batches: Batches):
@@ -83,7 +83,7 @@ class Practice(Callback):
     def after_epoch(self, learner):
         self.curve.append(round(measure(learner.model, self.batches)["accuracy"], 4))
 
-# %% ../../nbs/lib/studies/runner.ipynb #1381c56a
+# %% ../../nbs/lib/studies/runner.ipynb #2b89e24e
 def practice_batches(study: Study, recipe: Recipe, data: Dataset, bench: Workbench) -> Batches:
     "The training pictures after those that the recipe learns from: they play the test set."
     rest, _ = split_indices(data.train_labels, recipe.validation_fraction, recipe.validation, recipe.split_seed)
@@ -176,18 +176,25 @@ def run_tasks(
         kept.add(task, row)
     return {arm: [kept[task] for task in tasks if task[0] == arm] for arm in study.arms}
 
-# %% ../../nbs/lib/studies/runner.ipynb #10cfdae4
+# %% ../../nbs/lib/studies/runner.ipynb #6cb5906d
 def search_rates(found: dict[str, list[dict]], study: Study) -> dict[str, dict[str, float]]:
     "For each arm, the mean validation accuracy at each of its rates."
     search = {}
     for name, arm in study.arms.items():
         search[name] = {}
-        for lr in arm.lrs:
+        for lr in arm.lrs if found[name] else ():
             accuracies = [row["validation_accuracy"] for row in found[name] if row["lr"] == lr]
             search[name][str(lr)] = statistics.mean(accuracies)
     return search
 
-# %% ../../nbs/lib/studies/runner.ipynb #68bbaeb6
+# %% ../../nbs/lib/studies/runner.ipynb #327286e7
+def best_rate(arm: Arm, rates: dict[str, float]) -> float:
+    "The rate with the highest accuracy in the search; the arm's only one where there was none."
+    if not rates:
+        return arm.lrs[0]
+    return float(max(rates, key=rates.get))
+
+# %% ../../nbs/lib/studies/runner.ipynb #672ad78d
 def summarise(rows: list[dict]) -> dict[str, dict]:
     "n, mean and standard deviation of every quantity that is a number and has a place after the point."
     names = [name for name, value in rows[0].items() if isinstance(value, float)]
@@ -208,11 +215,11 @@ def run_study(
     kept = Kept([study.model_dump(mode="json"), data.name, where], part)
     tasks = []
     for name, arm in study.arms.items():
-        for lr in arm.lrs:
+        for lr in arm.lrs if len(arm.lrs) > 1 else ():   # of one rate, there is nothing to search
             for i in range(study.n_search):
                 tasks.append((name, lr, max(seeds) + 1 + i))
     search = search_rates(run_tasks(study, tasks, data, kept, n_jobs, progress), study)
-    best = {name: float(max(rates, key=rates.get)) for name, rates in search.items()}
+    best = {name: best_rate(study.arms[name], rates) for name, rates in search.items()}
     tasks = [(name, best[name], seed) for name in study.arms for seed in seeds]
     runs = run_tasks(study, tasks, data, kept, n_jobs, progress)
     return {
@@ -230,7 +237,7 @@ def run_study(
         "seconds": round(kept.seconds),
     }
 
-# %% ../../nbs/lib/studies/runner.ipynb #a4c7e063
+# %% ../../nbs/lib/studies/runner.ipynb #dc8db06d
 def check_pictures_suffice(study: Study, data: Dataset) -> None:
     "A `ValueError` where `data` has fewer pictures than some arm needs."
     for name in study.arms:
@@ -241,14 +248,14 @@ def check_pictures_suffice(study: Study, data: Dataset) -> None:
             raise ValueError(f"{data.name} has {len(rest):,} training pictures beside those for validation, "
                              f"the comparison needs {needed:,}: use CIFAR-10")
 
-# %% ../../nbs/lib/studies/runner.ipynb #f38d501b
+# %% ../../nbs/lib/studies/runner.ipynb #e3a87970
 def study_data(study: Study) -> Dataset | None:
     "The drawn pictures of a study on the stand-in; None where it wants data from elsewhere."
     if study.data != "standin":
         return None
     return load_standin(12_000, 10)
 
-# %% ../../nbs/lib/studies/runner.ipynb #6e8e46ad
+# %% ../../nbs/lib/studies/runner.ipynb #94fc1135
 def _check_same(recipe: Recipe, data: Dataset, earlier: dict, remedy: str) -> None:
     "A `ValueError` where something else was measured earlier."
     other = diff_recipes(recipe_from_dict(earlier["recipe"]), recipe) or earlier["data"] != data.name
@@ -256,7 +263,7 @@ def _check_same(recipe: Recipe, data: Dataset, earlier: dict, remedy: str) -> No
         raise ValueError(f"what was measured of {recipe.name} earlier is of another recipe, other data or another "
                          f"environment: measure it anew ({remedy})")
 
-# %% ../../nbs/lib/studies/runner.ipynb #3609f95b
+# %% ../../nbs/lib/studies/runner.ipynb #4390361b
 def run_seed(recipe: Recipe, data: Dataset, seed: int, source: str, progress: bool, run: Path) -> dict:
     "Train one seed in the folder `run`, or go on there; its figures for the record."
     checkpoint = None
@@ -272,7 +279,7 @@ def run_seed(recipe: Recipe, data: Dataset, seed: int, source: str, progress: bo
         row["views"] = metrics["views"]
     return row | {"parameters": metrics["parameters"], "environment": metrics["environment"]}
 
-# %% ../../nbs/lib/studies/runner.ipynb #a94a80d1
+# %% ../../nbs/lib/studies/runner.ipynb #601bd351
 def recipe_record(recipe: Recipe, data: Dataset, runs: dict[int, dict]) -> dict:
     "The record of the seeds in `runs`."
     rows = [dict(runs[seed]) for seed in sorted(runs)]
@@ -294,7 +301,7 @@ def recipe_record(recipe: Recipe, data: Dataset, runs: dict[int, dict]) -> dict:
         "environment": about["environment"],
     }
 
-# %% ../../nbs/lib/studies/runner.ipynb #e2b5364b
+# %% ../../nbs/lib/studies/runner.ipynb #9233398e
 def record_recipe(
     recipe: Recipe,
     data: Dataset,
