@@ -88,28 +88,29 @@ def plateau(
 
 # %% ../nbs/08_strategies.ipynb #2383e931
 class ByProgress(Callback):
-    """Sets the rate before every batch: the optimizer's own times `schedule(learner.progress)`.
+    """Sets the rate before every batch: each group's own times `schedule(learner.progress)`.
 
     Progress is the share of the fit that is done, from 0 at its first batch to 1 at its last.
-    A further fit begins again from the optimizer's own rate."""
+    A further fit begins again from the optimizer's own rates."""
     def __init__(self, schedule: Callable[[float], float]):
         self.schedule = schedule
-        self.peak = None                                 # the optimizer's own rate, once seen
+        self.peaks = None                                # a rate for each group, once seen
 
     def before_batch(self, learner):
         "Set the rate of every group of the optimizer."
-        if self.peak is None:
-            self.peak = learner.lr
-        for group in learner.optimizer.param_groups:
-            group["lr"] = self.peak * self.schedule(learner.progress)
+        groups = learner.optimizer.param_groups
+        if self.peaks is None:
+            self.peaks = [group["lr"] for group in groups]
+        for group, peak in zip(groups, self.peaks):
+            group["lr"] = peak * self.schedule(learner.progress)
 
     def state_dict(self):
-        "The optimizer's own rate, which nobody else remembers."
-        return {"peak": self.peak}
+        "The optimizer's own rates, which nobody else remembers."
+        return {"peaks": self.peaks}
 
     def load_state_dict(self, state):
         "Put back what `state_dict` gave."
-        self.peak = state["peak"]
+        self.peaks = state["peaks"]
 
 # %% ../nbs/08_strategies.ipynb #d4c3c7ec
 class BatchNorm(nn.Module):

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['PhaseCheckpoint', 'best_weights', 'train_run', 'TrainedModel', 'load_run']
 
-# %% ../../nbs/lib/lab/run.ipynb #cc288f5f
+# %% ../../nbs/lib/lab/run.ipynb #19bd58ad
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -29,21 +29,22 @@ from ..mlp import MLP
 from ..preprocessing import Preprocess
 from ..training import Callback, Checkpoint, KeepBest, Learner, Progress, StopWhenDiverged, TrainingDiverged
 
-# %% ../../nbs/lib/lab/run.ipynb #c38b0a6c
+# %% ../../nbs/lib/lab/run.ipynb #221609f0
 class PhaseCheckpoint(Checkpoint):
     "A checkpoint that knows the phase of its recipe."
     def start_phase(self, i: int) -> None:
         "Called when phase `i` begins."
         self.extra["phase"] = i
 
-# %% ../../nbs/lib/lab/run.ipynb #cbee8700
+# %% ../../nbs/lib/lab/run.ipynb #2464a30d
 def best_weights(learner: Learner) -> None:
     "Put the best weights so far into the learner's model."
     for callback in learner.callbacks:
         if isinstance(callback, KeepBest) and callback.weights is not None:
             callback.load_into(learner.model)
 
-# %% ../../nbs/lib/lab/run.ipynb #b0b94b6b
+# %% ../../nbs/lib/lab/run.ipynb #fcee84c6
+@flushed_denormals()
 def train_run(
     recipe: Recipe,
     data: Dataset,
@@ -69,8 +70,7 @@ def train_run(
     learner = new_learner(recipe, bench, watchers)
     write_json(folder / "recipe.json", plain)
     try:
-        with flushed_denormals():
-            train(learner, recipe, watchers, checkpoint)
+        train(learner, recipe, watchers, checkpoint)
         write_results(folder, recipe, bench, learner.history, learner.stop, **about)
     except (KeyboardInterrupt, TrainingDiverged) as error:
         _write_what_there_is(folder, recipe, bench, learner, str(error) or "interrupted", about)
@@ -78,7 +78,7 @@ def train_run(
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     return folder
 
-# %% ../../nbs/lib/lab/run.ipynb #9b8710f2
+# %% ../../nbs/lib/lab/run.ipynb #b83f7b2d
 def _write_what_there_is(folder: Path, recipe: Recipe, bench: Workbench, learner: Learner, why: str, about: dict) -> None:
     "After a stop: the figures of the best weights so far; where nothing was measured, nothing of ours stays."
     if learner.history:
@@ -106,7 +106,7 @@ class TrainedModel:
                              f"got {tuple(images.shape)}: this network was trained on {self.spec}")
         return self.model.eval()(self.preprocess(images)).softmax(1)
 
-# %% ../../nbs/lib/lab/run.ipynb #ecbb0095
+# %% ../../nbs/lib/lab/run.ipynb #3683f708
 def load_run(folder: str | Path) -> TrainedModel:
     "The trained network of a run's folder; a `DataError` where there is none, or its files are damaged."
     path = Path(folder) / "model.pt"
