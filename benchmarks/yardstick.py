@@ -5,8 +5,8 @@
 
 Every figure is the median over --repeats processes, the contenders taking turns in one run.
 Keras takes part where TensorFlow is installed (pip install tensorflow-cpu scipy). CIFAR-10 must
-be on disk. benchmarks/throughput.py measures pictures per second. With --tests the README's test
-command is timed too."""
+be on disk. benchmarks/throughput.py measures pictures per second. With --tests the README's
+test command is timed too."""
 import argparse
 import importlib.util
 import json

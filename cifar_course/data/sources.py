@@ -15,12 +15,15 @@ from .standin import load_standin
 
 # %% ../../nbs/lib/data/sources.ipynb #763f672f
 def load_data(
-    name: str | Path = "auto",                           # cifar10, standin, auto, or a folder of pictures
-    root: str | Path | None = None,                      # where CIFAR-10 lies, if not in the usual places
-    download: bool = False,                              # fetch CIFAR-10 where it is not on disk
-    size: int | None = None,                             # of a folder's pictures, in pixels
+    name: str | Path = "auto",                           # cifar10, standin, auto, or a folder
+    root: str | Path | None = None,                      # where CIFAR-10 lies
+    download: bool = False,                              # fetch CIFAR-10 if it is not on disk
+    size: int | None = None,                             # side of a folder's pictures, pixels
 ) -> Dataset:
-    "The data set of that name; with `auto`, CIFAR-10 where it is on disk and the stand-in elsewhere."
+    """The data set of that name, or the pictures in that folder, a sub-folder per class.
+
+    `auto` is CIFAR-10 where it is on disk, else the stand-in, and in tests a small stand-in.
+    A `DataError` says what is wrong with the name, the files or the download."""
     if name == "auto" and in_test():
         return load_standin(2_000, 500)
     if name == "auto":
@@ -30,7 +33,8 @@ def load_data(
     if name == "standin":
         return load_standin()
     if not Path(name).is_dir():
-        raise DataError(f"unknown data set {str(name)!r}: choose cifar10, standin, or a folder of pictures")
+        raise DataError(f"unknown data set {str(name)!r}: "
+                        "choose cifar10, standin, or a folder of pictures")
     from cifar_course.data.pictures import load_pictures
 
     return load_pictures(name, size)

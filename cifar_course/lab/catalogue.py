@@ -33,6 +33,7 @@ _mlp = Recipe(
     phases=(_mlp_phase,),
 )
 
+# %% ../../nbs/lib/lab/catalogue.ipynb #32da1153
 _large_phase = _mlp_phase.model_copy(update={
     "n_epochs": 500,
     "optimizer_settings": {"weight_decay": .01},
@@ -40,7 +41,8 @@ _large_phase = _mlp_phase.model_copy(update={
 
 _mlp_large = _mlp.model_copy(update={
     "name": "mlp-large",
-    "about": "fully connected, five times the parameters of mlp: the first layer starts local; 500 epochs",
+    "about": "fully connected, five times the parameters of mlp: "
+             "the first layer starts local; 500 epochs",
     "hidden_sizes": (2048, 1024, 512),
     "dropout": .35,
     "initialisation": "local",
@@ -50,6 +52,7 @@ _mlp_large = _mlp.model_copy(update={
     "phases": (_large_phase,),
 })
 
+# %% ../../nbs/lib/lab/catalogue.ipynb #86d40bc9
 _quick = _mlp.model_copy(update={
     "name": "quick",
     "about": "the labs' 512-256 network in 15 epochs, for the stand-in",
@@ -60,18 +63,24 @@ _quick = _mlp.model_copy(update={
     "phases": (_mlp_phase.model_copy(update={"n_epochs": 15}),),
 })
 
+_fast_phase = _mlp_phase.model_copy(update={
+    "n_epochs": 14,
+    "loss_settings": {},
+})
+
 _fast = _quick.model_copy(update={
     "name": "fast",
     "about": "the 512-256 network's way to 60 %: 14 epochs, augmented less",
     "shift": .05,
     "rotation": 0.,
-    "phases": (_mlp_phase.model_copy(update={"n_epochs": 14, "loss_settings": {}}),),
+    "phases": (_fast_phase,),
 })
 
 # %% ../../nbs/lib/lab/catalogue.ipynb #a0b95875
 _cnn = Recipe(
     name="cnn",
-    about="report 5's size, done well: a fourth convolution for the hidden layer, batch norm, crops",
+    about="report 5's size, done well: a fourth convolution for the hidden layer, "
+          "batch norm, crops",
     channels=(32, 64, 128, 192),
     last_pool=False,
     hidden_sizes=(),
@@ -96,6 +105,7 @@ _KERAS = {"initialisation": "xavier", "pixels": "scaled", "bfloat16": False}
 _KERAS_RMSPROP = {"alpha": .9, "eps": 1e-7}
 _KERAS_ADAGRAD = {"initial_accumulator_value": .1, "eps": 1e-7}
 
+# %% ../../nbs/lib/lab/catalogue.ipynb #bfd154d4
 _lab1 = Recipe(
     name="lab1",
     about="report 1: dropout .5, strong augmentation, the test set as validation set",
@@ -109,6 +119,7 @@ _lab1 = Recipe(
     **_KERAS,
 )
 
+# %% ../../nbs/lib/lab/catalogue.ipynb #7af52af4
 _lab2 = Recipe(
     name="lab2",
     about="report 2: dropout .5; six trainings one after another on the same weights",
@@ -128,6 +139,7 @@ _lab2 = Recipe(
     **_KERAS,
 )
 
+# %% ../../nbs/lib/lab/catalogue.ipynb #d91ca03d
 _lab3 = Recipe(
     name="lab3",
     about="report 3: three layers, dropout .3 to .5, early stopping and a plateau schedule",
@@ -157,13 +169,20 @@ def _lab4(optimizer: str, lr: float, **settings) -> Recipe:
         last_pool=False,
         hidden_sizes=(64,),
         batch_size=64,
-        phases=(Phase(n_epochs=10, optimizer=optimizer, lr=lr, optimizer_settings=settings),),
+        phases=(Phase(
+            n_epochs=10,
+            optimizer=optimizer,
+            lr=lr,
+            optimizer_settings=settings,
+        ),),
         **_KERAS,
     )
 
+# %% ../../nbs/lib/lab/catalogue.ipynb #eecf092b
 _lab5 = Recipe(
     name="lab5",
-    about="report 5: a convolutional network of three blocks, early stopping and a plateau schedule",
+    about="report 5: a convolutional network of three blocks, early stopping "
+          "and a plateau schedule",
     channels=(32, 64, 128),
     hidden_sizes=(128,),
     dropout=.5,
@@ -200,7 +219,7 @@ _all = (
 RECIPES = {recipe.name: recipe for recipe in _all}
 
 # %% ../../nbs/lib/lab/catalogue.ipynb #620bc831
-REPORTED = {
+REPORTED = {                                             # recipe: (which pictures, accuracy)
     "lab1": ("test", .2554),
     "lab2": ("test", .2935),
     "lab3": ("validation", .3174),

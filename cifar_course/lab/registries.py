@@ -24,91 +24,148 @@ from ..strategies import SCHEDULES, ByProgress
 from ..training import Callback, Schedule
 
 # %% ../../nbs/lib/lab/registries.ipynb #3a90ec82
-def settings_of(maker: Callable, given: Iterable[str] = ()) -> list[str]:
+def settings_of(
+    maker: Callable,                                     # a registry's entry
+    given: Iterable[str] = (),                           # its arguments that are no settings
+) -> list[str]:
     "The names of a registry entry's settings: its arguments, without those that are `given`."
     return [name for name in inspect.signature(maker).parameters if name not in given]
 
 # %% ../../nbs/lib/lab/registries.ipynb #0043ee41
-def check_settings(kind: str, name: str, settings: dict, known: list[str]) -> None:
+def check_settings(
+    kind: str,                                           # loss, schedule, …: for the message
+    name: str,                                           # of the registry's entry
+    settings: dict,                                      # its settings in a recipe
+    known: list[str],                                    # the names of those that it has
+) -> None:
     "A `ValueError` for a setting that `name` does not have."
     for setting in settings:
-        if setting not in known:
-            choices = f"choose one of {', '.join(sorted(known))}" if known else "it has none"
-            raise ValueError(f"the {kind} {name!r} has no setting {setting!r}: {choices}")
+        if setting in known:
+            continue
+        choices = "it has none"
+        if known:
+            choices = f"choose one of {', '.join(sorted(known))}"
+        raise ValueError(f"the {kind} {name!r} has no setting {setting!r}: {choices}")
 
 # %% ../../nbs/lib/lab/registries.ipynb #f1b2f13d
-def new_loss(name: str, **settings) -> Callable[[Tensor, Tensor], Tensor]:
-    "A function of logits (n, k) and labels (n,) that gives a batch's mean."
+def new_loss(
+    name: str,                                           # in LOSSES
+    **settings,                                          # such as label_smoothing
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """A function of logits (n, k) and labels (n,) that gives the batch's mean, a number.
+
+    An unknown name, or a setting that the loss does not have, is a `ValueError`."""
     loss_fn = choose("loss", name, LOSSES)
-    check_settings("loss", name, settings, settings_of(loss_fn, ("logits", "labels", "input", "target")))
+    of_the_batch = ("logits", "labels", "input", "target")
+    check_settings("loss", name, settings, settings_of(loss_fn, of_the_batch))
     return partial(loss_fn, **settings)
 
 # %% ../../nbs/lib/lab/registries.ipynb #664baaa8
-def one_cycle_schedule(phase: Phase, n_steps: int, rise: float = .3) -> Schedule:
-    "Up to the phase's rate in the first `rise` of `n_steps`, then down to next to nothing."
+def one_cycle_schedule(
+    phase: Phase,                                        # its rate is the highest
+    n_steps: int,                                        # batches in the whole phase
+    rise: float = .3,                                    # the share of them that goes up
+) -> Schedule:
+    """Up to the phase's rate, then down to next to nothing (Smith & Topin 2018).
+
+    Momentum moves where the optimizer has one, and the others are left alone."""
     def new_scheduler(optimizer: Optimizer) -> OneCycleLR:
+        "PyTorch's scheduler of the phase's optimizer."
         settings = optimizer.defaults
         has_momentum = "betas" in settings or settings.get("momentum", 0) > 0
-        return OneCycleLR(optimizer, phase.lr, n_steps, pct_start=rise, cycle_momentum=has_momentum)
+        return OneCycleLR(
+            optimizer,
+            phase.lr,
+            n_steps,
+            pct_start=rise,
+            cycle_momentum=has_momentum,
+        )
 
     return Schedule(new_scheduler, every="batch")
 
 # %% ../../nbs/lib/lab/registries.ipynb #dbbb5197
 def plateau_schedule(
-    phase: Phase,
-    n_steps: int,
+    phase: Phase,                                        # not asked: the optimizer has its rate
+    n_steps: int,                                        # not asked: it goes by epochs
     factor: float = .5,
-    patience: int = 5,                                   # epochs without a better validation loss
+    patience: int = 5,                                   # epochs without a better loss
     floor: float = 0.,                                   # the rate never falls below
 ) -> Schedule:
     "The rate times `factor` where the validation loss does not fall by .0001, as in Keras."
-    return Schedule(partial(ReduceLROnPlateau, factor=factor, patience=patience - 1, min_lr=floor,
-                            threshold=1e-4, threshold_mode="abs"))
+    new_scheduler = partial(
+        ReduceLROnPlateau,
+        factor=factor,
+        patience=patience - 1,                           # PyTorch waits for one epoch more
+        min_lr=floor,
+        threshold=1e-4,
+        threshold_mode="abs",
+    )
+    return Schedule(new_scheduler)
 
 # %% ../../nbs/lib/lab/registries.ipynb #5f3c9a1f
-def progress_schedule(function: Callable, phase: Phase, n_steps: int, **settings) -> ByProgress:
+def progress_schedule(
+    function: Callable,                                  # progress (0 to 1): share of the rate
+    phase: Phase,                                        # not asked: the optimizer has its rate
+    n_steps: int,                                        # not asked: the learner has progress
+    **settings,                                          # of the function
+) -> ByProgress:
     "The phase's rate times a function of progress."
     return ByProgress(partial(function, **settings))
 
 # %% ../../nbs/lib/lab/registries.ipynb #8cb5b7a0
-SCHEDULE_MAKERS = {                                      # name: maker(phase, n_steps, **settings)
+# name: maker(phase, n_steps, **settings)
+SCHEDULE_MAKERS = {
     name: partial(progress_schedule, function) for name, function in SCHEDULES.items()
 }
 SCHEDULE_MAKERS["one_cycle"] = one_cycle_schedule
 SCHEDULE_MAKERS["plateau"] = plateau_schedule
 
+# %% ../../nbs/lib/lab/registries.ipynb #d7fa55a9
 def _schedule_settings(name: str) -> list[str]:
     "What can be set for the schedule `name`."
     if name in ("one_cycle", "plateau"):
         return settings_of(SCHEDULE_MAKERS[name], ("phase", "n_steps"))
     return settings_of(SCHEDULES[name], ("t",))
 
-def new_schedule(phase: Phase, n_batches: int) -> list[Callback]:
-    "The phase's learning-rate schedule as callbacks: none or one."
-    make = choose("schedule", phase.schedule, SCHEDULE_MAKERS)
-    known = _schedule_settings(phase.schedule)
-    check_settings("schedule", phase.schedule, phase.schedule_settings, known)
-    if phase.schedule == "constant":
+# %% ../../nbs/lib/lab/registries.ipynb #5591f833
+def new_schedule(
+    phase: Phase,
+    n_batches: int,                                      # in an epoch
+) -> list[Callback]:
+    """The phase's learning-rate schedule as callbacks: none where it is constant, else one.
+
+    An unknown name, or a setting that the schedule does not have, is a `ValueError`."""
+    name = phase.schedule
+    make = choose("schedule", name, SCHEDULE_MAKERS)
+    check_settings("schedule", name, phase.schedule_settings, _schedule_settings(name))
+    if name == "constant":
         return []
     return [make(phase, phase.n_epochs * n_batches, **phase.schedule_settings)]
 
 # %% ../../nbs/lib/lab/registries.ipynb #812c7c1e
 def new_phase_optimizer(phase: Phase, model: nn.Module) -> Optimizer:
-    "The phase's optimizer over all of the model's parameters."
+    """The phase's optimizer over all of the model's parameters.
+
+    An unknown name, or a setting that the optimizer does not have, is a `ValueError`."""
     settings = {}
     for name, value in phase.optimizer_settings.items():
-        settings[name] = tuple(value) if isinstance(value, list) else value         # JSON has no tuples
+        if isinstance(value, list):
+            value = tuple(value)                         # Adam's betas: JSON has no tuples
+        settings[name] = value
     return new_optimizer(phase.optimizer, model.parameters(), phase.lr, **settings)
 
 # %% ../../nbs/lib/lab/registries.ipynb #73297a71
 def check_recipe(recipe: Recipe) -> Recipe:
-    "The recipe itself if all its names and settings are known; else a `ValueError` of one line."
+    "The recipe itself if its names and settings are known; else a `ValueError` of one line."
     activations = recipe.activation
-    for name in (activations,) if isinstance(activations, str) else activations:
+    if isinstance(activations, str):
+        activations = [activations]
+    for name in activations:
         choose("activation", name, ACTIVATIONS)
     choose("initialisation", recipe.initialisation, INITIALISATIONS)
+    some_weights = nn.BatchNorm1d(1)                     # ones and zeros: nothing is drawn
     for phase in recipe.phases:
         new_loss(phase.loss, **phase.loss_settings)
-        new_phase_optimizer(phase, nn.Linear(1, 1))
+        new_phase_optimizer(phase, some_weights)
         new_schedule(phase, 1)
     return recipe

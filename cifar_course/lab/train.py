@@ -21,22 +21,32 @@ def start_phase(
     i: int,                                              # the phase, from 0
     callbacks: Iterable[Callback] = (),                  # that go on from phase to phase
 ) -> None:
-    "Make `learner` ready for phase `i` of its recipe."
+    "Make `learner` ready for phase `i` of its recipe, and note `i` in `learner.phase`."
     phase = recipe.phases[i]
+    learner.phase = i
     learner.loss_fn = new_loss(phase.loss, **phase.loss_settings)
     learner.optimizer = new_phase_optimizer(phase, learner.model)
-    own = [KeepBest(recipe.restore_best), *new_schedule(phase, len(learner.train_batches))]
+    own = [
+        KeepBest(recipe.restore_best),
+        *new_schedule(phase, len(learner.train_batches)),
+    ]
     if recipe.early_stopping:
         own.append(EarlyStopping(recipe.early_stopping))
     learner.callbacks = sorted([*callbacks, *own], key=lambda callback: callback.order)
 
 # %% ../../nbs/lib/lab/train.ipynb #e82ab3e3
-def new_learner(recipe: Recipe, bench: Workbench, callbacks: Iterable[Callback] = ()) -> Learner:
+def new_learner(
+    recipe: Recipe,
+    bench: Workbench,
+    callbacks: Iterable[Callback] = (),                  # that go on from phase to phase
+) -> Learner:
     "A learner of the workbench's model, ready for the recipe's first phase."
     phase = recipe.phases[0]
     device = bench.test.labels.device
     learner = Learner(
-        bench.model, bench.training, bench.validation,
+        bench.model,
+        bench.training,
+        bench.validation,
         new_loss(phase.loss, **phase.loss_settings),
         new_phase_optimizer(phase, bench.model),
         bfloat16=recipe.bfloat16 and has_bfloat16(device),
@@ -49,19 +59,19 @@ def train(
     learner: Learner,                                    # made by `new_learner`
     recipe: Recipe,
     callbacks: Iterable[Callback] = (),                  # that go on from phase to phase
-    state: dict | None = None,                           # of a checkpoint: "phase", and the learner's
+    state: dict | None = None,                           # `learner_state`, and its "phase"
 ) -> list[dict]:
-    "Train all phases of the recipe, or those that are left; the history, a row per epoch."
+    """Train all phases of the recipe, or those that are left; the history, a row per epoch.
+
+    A `ValueError` where `state` is of a learner with other callbacks."""
     callbacks = list(callbacks)
-    first = 0 if state is None else state["phase"]
+    first = 0
+    if state is not None:
+        start_phase(learner, recipe, state["phase"], callbacks)
+        set_learner_state(learner, state)
+        learner.resume()
+        first = state["phase"] + 1
     for i in range(first, len(recipe.phases)):
         start_phase(learner, recipe, i, callbacks)
-        for callback in callbacks:
-            if hasattr(callback, "start_phase"):
-                callback.start_phase(i)
-        if state is not None and i == first:
-            set_learner_state(learner, state)
-            learner.resume()
-        else:
-            learner.fit(recipe.phases[i].n_epochs)
+        learner.fit(recipe.phases[i].n_epochs)
     return learner.history

@@ -11,17 +11,31 @@ import json
 from tabulate import tabulate
 
 # %% ../../nbs/lib/show/tables.ipynb #cee4afa5
-def text_table(head: list, rows: list[list], numbers: bool = True) -> str:
-    "Columns for a terminal: the first to the left, the others to the right where they are `numbers`."
-    align = ["left"] + ["right" if numbers else "left"] * (len(head) - 1)
-    return tabulate(rows, head, tablefmt="plain", disable_numparse=True, colalign=align if rows else None)
+def text_table(
+    head: list,                                          # names of the columns
+    rows: list[list],                                    # a cell per column each
+    numbers: bool = True,                                # the other columns to the right
+) -> str:
+    "Columns for a terminal, the first to the left."
+    side = "right" if numbers else "left"
+    align = ["left"] + [side] * (len(head) - 1)
+    if not rows:                                         # tabulate refuses to align nothing
+        align = None
+    return tabulate(rows, head, tablefmt="plain", disable_numparse=True, colalign=align)
 
 # %% ../../nbs/lib/show/tables.ipynb #e6ac1310
-def markdown_table(head: list, rows: list[list]) -> str:
+def markdown_table(
+    head: list,                                          # names of the columns
+    rows: list[list],                                    # a cell per column each
+) -> str:
     "A table in Markdown."
     return tabulate(rows, head, tablefmt="github", disable_numparse=True)
 
 # %% ../../nbs/lib/show/tables.ipynb #2bfbddee
-def json_table(head: list, rows: list[list]) -> str:
+def json_table(
+    head: list,                                          # keys of the objects
+    rows: list[list],                                    # a value per key each
+) -> str:
     "A list of objects, one per row, for other programs."
-    return json.dumps([dict(zip(head, row)) for row in rows], indent=1, ensure_ascii=False)
+    objects = [dict(zip(head, row)) for row in rows]
+    return json.dumps(objects, indent=1, ensure_ascii=False)

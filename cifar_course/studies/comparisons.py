@@ -31,13 +31,14 @@ def _base(n_epochs: int = 10, **changes) -> Recipe:
     return change_recipe(_BASE, {"phases.0.n_epochs": n_epochs, **changes})
 
 # %% ../../nbs/lib/studies/comparisons.ipynb #0bd50b8f
+_SCALING_RATES = (1e-5, 1e-4, 3e-4, 1e-3)
 _scaling = Study(
     about="what the first layer is fed",
     base=_base(),
     arms={
-        "bytes": Arm(changes={"pixels": "bytes"}, lrs=(1e-5, 1e-4, 3e-4, 1e-3)),
-        "scaled": Arm(changes={"pixels": "scaled"}, lrs=(1e-5, 1e-4, 3e-4, 1e-3)),
-        "standardised": Arm(lrs=(1e-5, 1e-4, 3e-4, 1e-3)),
+        "bytes": Arm(changes={"pixels": "bytes"}, lrs=_SCALING_RATES),
+        "scaled": Arm(changes={"pixels": "scaled"}, lrs=_SCALING_RATES),
+        "standardised": Arm(lrs=_SCALING_RATES),
     },
 )
 
@@ -67,14 +68,15 @@ _augmentation = Study(
 # %% ../../nbs/lib/studies/comparisons.ipynb #4f750650
 _SIZES = ((), (64,), (256,), (1024,), (256, 256), (256, 256, 256, 256), (512, 256))
 
-def _size_name(sizes: tuple[int, ...]) -> str:
-    return ", ".join(map(str, sizes)) or "linear"
+def _size_arms() -> dict[str, Arm]:
+    "An arm per network, named as its hidden sizes; without any it is linear."
+    arms = {}
+    for sizes in _SIZES:
+        name = ", ".join(str(size) for size in sizes)
+        arms[name or "linear"] = Arm(changes={"hidden_sizes": sizes})
+    return arms
 
-_width_depth = Study(
-    about="width and depth",
-    base=_base(),
-    arms={_size_name(sizes): Arm(changes={"hidden_sizes": sizes}) for sizes in _SIZES},
-)
+_width_depth = Study(about="width and depth", base=_base(), arms=_size_arms())
 
 _dropout = Study(
     about="dropout from 0 to .5",
@@ -83,24 +85,26 @@ _dropout = Study(
     n_search=3,
 )
 
+_FIVE_LRS = (*_LRS, 3e-3)
 _activations = Study(
     about="which activation trains best",
     base=_base(),
-    arms={name: Arm(changes={"activation": name}, lrs=(*_LRS, 3e-3)) for name in ACTIVATIONS},
+    arms={name: Arm(changes={"activation": name}, lrs=_FIVE_LRS) for name in ACTIVATIONS},
 )
 
 # %% ../../nbs/lib/studies/comparisons.ipynb #c386bed8
-def _loss_arm(name: str) -> Arm:
-    return Arm(changes={"phases.0.loss": name}, lrs=(*_LRS, 3e-3))
+def _loss_arms() -> dict[str, Arm]:
+    "An arm per loss; of the two cross-entropies, the one that the other arms' base trains with."
+    arms = {}
+    for name in LOSSES:
+        if name != "cross_entropy":
+            arms[name.removesuffix("_by_hand")] = Arm(changes={"phases.0.loss": name}, lrs=_FIVE_LRS)
+    return arms
 
-_losses = Study(
-    about="which loss trains best",
-    base=_base(),
-    arms={name.removesuffix("_by_hand"): _loss_arm(name) for name in LOSSES if name != "cross_entropy"},
-)
+_losses = Study(about="which loss trains best", base=_base(), arms=_loss_arms())
 
 # %% ../../nbs/lib/studies/comparisons.ipynb #ac29fb97
-_RATES = {
+_OPTIMIZER_LRS = {
     "sgd": (1e-3, 3e-3, .01, .03, .1, .3),
     "momentum": (1e-3, 3e-3, .01, .03, .1),
     "nesterov": (1e-3, 3e-3, .01, .03, .1),
@@ -110,20 +114,30 @@ _RATES = {
     "adamw": _LRS,
 }
 
-def _optimizer_arm(name: str) -> Arm:
-    settings = {"weight_decay": .05 if name == "adamw" else 0.}
-    return Arm(changes={"phases.0.optimizer": name, "phases.0.optimizer_settings": settings}, lrs=_RATES[name])
+def _optimizer_arms() -> dict[str, Arm]:
+    "An arm per optimizer; only AdamW shrinks the weights."
+    arms = {}
+    for name, lrs in _OPTIMIZER_LRS.items():
+        weight_decay = .05 if name == "adamw" else 0.
+        changes = {
+            "phases.0.optimizer": name,
+            "phases.0.optimizer_settings": {"weight_decay": weight_decay},
+        }
+        arms[name] = Arm(changes=changes, lrs=lrs)
+    return arms
 
 _optimizers = Study(
     about="which optimizer trains best",
     base=_base(),
-    arms={name: _optimizer_arm(name) for name in _RATES},
+    arms=_optimizer_arms(),
 )
 
+# %% ../../nbs/lib/studies/comparisons.ipynb #70703d48
+_SGD_LRS = _OPTIMIZER_LRS["sgd"]
 _batch_sizes = Study(
     about="batch size and learning rate",
     base=_base(**{"phases.0.optimizer": "sgd"}),
-    arms={str(n): Arm(changes={"batch_size": n}, lrs=_RATES["sgd"]) for n in (16, 64, 256)},
+    arms={str(n): Arm(changes={"batch_size": n}, lrs=_SGD_LRS) for n in (16, 64, 256)},
     n_search=3,
 )
 
@@ -135,50 +149,61 @@ _epoch_choice = Study(
     n_practice=10_000,
 )
 
-_CNN_CHANGES = {"channels": (32, 64, 128), "hidden_sizes": (128,)}
+# %% ../../nbs/lib/studies/comparisons.ipynb #dec4a02a
+_CNN = {"channels": (32, 64, 128), "hidden_sizes": (128,)}
 _SHUFFLED = {"shuffled_pixels": True}
-_MLP_RATES, _CNN_RATES = (3e-5, 1e-4, 3e-4), (1e-4, 3e-4, 1e-3, 3e-3)
+_MLP_LRS = (3e-5, 1e-4, 3e-4)
+_CNN_LRS = (1e-4, 3e-4, 1e-3, 3e-3)
 _neighbours = Study(
     about="MLP and CNN on pictures as they are, moved, and shuffled",
     base=_base(),
     arms={
-        "MLP": Arm(lrs=_MLP_RATES),
-        "MLP, shuffled": Arm(changes=_SHUFFLED, lrs=_MLP_RATES),
-        "CNN": Arm(changes=_CNN_CHANGES, lrs=_CNN_RATES),
-        "CNN, shuffled": Arm(changes=_CNN_CHANGES | _SHUFFLED, lrs=_CNN_RATES),
+        "MLP": Arm(lrs=_MLP_LRS),
+        "MLP, shuffled": Arm(changes=_SHUFFLED, lrs=_MLP_LRS),
+        "CNN": Arm(changes=_CNN, lrs=_CNN_LRS),
+        "CNN, shuffled": Arm(changes=_CNN | _SHUFFLED, lrs=_CNN_LRS),
     },
     max_shift=8,
 )
 
+# %% ../../nbs/lib/studies/comparisons.ipynb #90dcf01d
 _LOCAL = {"initialisation": "local"}
-_START_RATES = (1e-3, 3e-3, .01, .03)
+_LOCAL_LRS = (1e-3, 3e-3, .01, .03)
+_LOCAL_BASE = {
+    "n_train": 20_000,
+    "batch_norm": True,
+    "phases.0.schedule": "one_cycle",
+    **_FLIP_SHIFT_ROTATION,
+}
 _local_start = Study(
     about="a first layer that starts everywhere, or local; pixels in place, and shuffled",
-    base=_base(n_epochs=8, n_train=20_000, batch_norm=True, **_FLIP_SHIFT_ROTATION,
-               **{"phases.0.schedule": "one_cycle"}),
+    base=_base(n_epochs=8, **_LOCAL_BASE),
     arms={
-        "everywhere": Arm(lrs=_START_RATES),
-        "everywhere, shuffled": Arm(changes=_SHUFFLED, lrs=_START_RATES),
-        "local": Arm(changes=_LOCAL, lrs=_START_RATES),
-        "local, shuffled": Arm(changes=_LOCAL | _SHUFFLED, lrs=_START_RATES),
+        "everywhere": Arm(lrs=_LOCAL_LRS),
+        "everywhere, shuffled": Arm(changes=_SHUFFLED, lrs=_LOCAL_LRS),
+        "local": Arm(changes=_LOCAL, lrs=_LOCAL_LRS),
+        "local, shuffled": Arm(changes=_LOCAL | _SHUFFLED, lrs=_LOCAL_LRS),
     },
 )
 
 # %% ../../nbs/lib/studies/comparisons.ipynb #c230496e
+_ADAMW = {"phases.0.optimizer": "adamw", "phases.0.optimizer_settings": {"weight_decay": .05}}
+
 CHANGES = {
     "no dropout": {"dropout": 0.},
     "standardisation": {"pixels": "standardised"},
     "one-cycle schedule": {"phases.0.schedule": "one_cycle"},
     "batch norm": {"batch_norm": True},
     "milder augmentation": {"shift": .08, "rotation": 5},
-    "weight decay": {"phases.0.optimizer": "adamw", "phases.0.optimizer_settings": {"weight_decay": .05}},
+    "weight decay": _ADAMW,
     "label smoothing": {"phases.0.loss": "label_smoothing"},
     "He initialisation": {"initialisation": "he"},
     "SiLU": {"activation": "silu"},
     "early stopping": {"early_stopping": 3, "restore_best": True},
 }
 
-_LEDGER_RATES = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3, .01, .03)
+# %% ../../nbs/lib/studies/comparisons.ipynb #20515301
+_LEDGER_LRS = (3e-5, 1e-4, 3e-4, 1e-3, 3e-3, .01, .03)
 _REPORT_1 = _base(
     n_epochs=12,
     n_train=5000,
@@ -194,32 +219,43 @@ _REPORT_1 = _base(
 _ledger = Study(
     about="from report 1's network to the course's",
     base=_REPORT_1,
-    arms=ledger_arms("report 1", CHANGES, _LEDGER_RATES),
+    arms=ledger_arms("report 1", CHANGES, _LEDGER_LRS),
     n_search=3,
 )
+
+_BACKWARDS = dict(reversed(CHANGES.items()))
 _ledger_reversed = Study(
     about="the same changes in the opposite order",
     base=_REPORT_1,
-    arms=ledger_arms("report 1", dict(reversed(CHANGES.items())), _LEDGER_RATES),
+    arms=ledger_arms("report 1", _BACKWARDS, _LEDGER_LRS),
     n_search=3,
 )
 
 # %% ../../nbs/lib/studies/comparisons.ipynb #a66b2fa1
+_LESSONS_BASE = {
+    "validation_fraction": 1 / 6,
+    "phases.0.loss": "cross_entropy",
+    "phases.0.schedule": "one_cycle",
+}
+_LINEAR = {"hidden_sizes": (), "phases.0.n_epochs": 10}
+_SMALL_CNN = {
+    "channels": (16, 32, 64),
+    "hidden_sizes": (),
+    "batch_norm": True,
+    "phases.0.n_epochs": 5,
+}
 _FEW = {"n_train": 2000, "phases.0.n_epochs": 30}
+_FEW_AUGMENTED = _FEW | {"flip": True, "shift": .1}
 _standin_lessons = Study(
-    about="what the stand-in teaches: a linear classifier, an MLP, a CNN; the MLP on 2,000 pictures",
-    base=change_recipe(_base(n_epochs=8), {
-        "validation_fraction": 1 / 6,
-        "phases.0.loss": "cross_entropy",
-        "phases.0.schedule": "one_cycle",
-    }),
+    about="what the stand-in teaches: a linear classifier, an MLP, a CNN; "
+          "the MLP on 2,000 pictures",
+    base=_base(n_epochs=8, **_LESSONS_BASE),
     arms={
-        "linear": Arm(changes={"hidden_sizes": (), "phases.0.n_epochs": 10}, lrs=(3e-4,)),
+        "linear": Arm(changes=_LINEAR, lrs=(3e-4,)),
         "mlp": Arm(lrs=(1e-3,)),
-        "cnn": Arm(changes={"channels": (16, 32, 64), "hidden_sizes": (), "batch_norm": True,
-                            "phases.0.n_epochs": 5}, lrs=(5e-3,)),
+        "cnn": Arm(changes=_SMALL_CNN, lrs=(5e-3,)),
         "mlp, 2,000 pictures": Arm(changes=_FEW, lrs=(1e-3,)),
-        "mlp, 2,000 pictures, augmented": Arm(changes=_FEW | {"flip": True, "shift": .1}, lrs=(1e-3,)),
+        "mlp, 2,000 pictures, augmented": Arm(changes=_FEW_AUGMENTED, lrs=(1e-3,)),
     },
     data="standin",
 )
