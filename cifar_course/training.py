@@ -6,14 +6,18 @@
 __all__ = ['HOOKS', 'forward_by_hand', 'loss_by_hand', 'backward_by_hand', 'numeric_gradient', 'relative_error', 'Callback',
            'LearnerBase', 'LearnerTools', 'Learner', 'Progress', 'KeepBest', 'EarlyStopping', 'Schedule',
            'TrainingDiverged', 'StopWhenDiverged', 'Remote', 'random_state', 'set_random_state', 'learner_state',
-           'set_learner_state', 'write_tensors', 'Checkpoint']
+           'set_learner_state', 'write_tensors', 'read_tensors', 'Checkpoint']
 
 # %% ../nbs/06_training.ipynb #cf8dcacc
 import copy
+import hashlib
+import io
 import math
+import random
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from numbers import Integral
@@ -180,6 +184,16 @@ class LearnerBase:
         return max(done, 0) / max(last, 1)
 
 # %% ../nbs/06_training.ipynb #a568ddd1
+class _Fetched:
+    "Batches that callbacks have had in their hands, at every pass."
+    def __init__(self, learner, batches):
+        self.learner, self.batches = learner, batches
+        self.generator = getattr(batches, "generator", None)     # the search puts it back
+        self.transform = getattr(batches, "transform", None)
+
+    def __iter__(self):
+        return self.learner.fetched(self.batches)
+
 class LearnerTools(LearnerBase):
     "What one does with a learner beside training it."
     def evaluate(self, batches: Iterable | None = None) -> dict[str, float]:
@@ -199,7 +213,8 @@ class LearnerTools(LearnerBase):
         before = copy.deepcopy(self.optimizer.state_dict())
         def ours(_params, _lr): return self.optimizer
         try:
-            return lr_find(self.model, self.train_batches, self.loss_fn, ours, **settings)
+            batches = _Fetched(self, self.train_batches)
+            return lr_find(self.model, batches, self.loss_fn, ours, **settings)
         finally:
             self.optimizer.load_state_dict(before)
 
@@ -209,7 +224,7 @@ class LearnerTools(LearnerBase):
 
     def load(self, path: str | Path) -> None:
         "Take up what `save` wrote: then `resume` goes on."
-        set_learner_state(self, torch.load(path, map_location="cpu", weights_only=True))
+        set_learner_state(self, read_tensors(path))
 
     def summary(self) -> str:
         "The network's parts, and what trains them."
@@ -498,10 +513,13 @@ class Remote(Callback):
 
 # %% ../nbs/06_training.ipynb #63267e03
 def random_state(generators: Iterable[torch.Generator] = ()) -> dict:
-    "Where PyTorch's random numbers stand, on every device, and those of `generators`."
+    "Where Python's, NumPy's and PyTorch's random numbers stand, and those of `generators`."
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+    kind, numbers, *rest = np.random.get_state()
     return {
+        "python": random.getstate(),
+        "numpy": (kind, numbers.tolist(), *rest),        # only plain values are read back
         "torch": torch.get_rng_state(),
         "cuda": cuda,
         "mps": mps,
@@ -514,6 +532,8 @@ def set_random_state(
     generators: Iterable[torch.Generator] = (),          # as many as it was given
 ) -> None:
     "Go on with the random numbers where `random_state` found them."
+    random.setstate(state["python"])
+    np.random.set_state(state["numpy"])
     torch.set_rng_state(state["torch"])
     for device, saved in enumerate(state["cuda"][:torch.cuda.device_count()]):
         torch.cuda.set_rng_state(saved, device)
@@ -568,12 +588,38 @@ def set_learner_state(learner: Learner, state: dict) -> None:
     learner.batch = 0
 
 # %% ../nbs/06_training.ipynb #fcfd504e
-def write_tensors(path: str | Path, state: dict) -> None:
-    """Write tensors and plain values, whole or not at all.
+_MARK = b"\nsha256 "                                 # between the tensors and their checksum
 
-    `torch.load(path, weights_only=True)` reads them."""
-    with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        torch.save(state, file)                          # given a path, it hides a full disk
+def write_tensors(path: str | Path, state: dict) -> None:
+    """Write tensors and plain values, whole or not at all, with a checksum behind them.
+
+    `read_tensors` reads them, and so does `torch.load(path, weights_only=True)`."""
+    buffer = io.BytesIO()                                # so that a full disk is said to be one
+    torch.save(state, buffer)
+    content = buffer.getvalue()
+    checksum = hashlib.sha256(content).hexdigest().encode()
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content + _MARK + checksum)
+
+# %% ../nbs/06_training.ipynb #0d5076c9
+def read_tensors(path: str | Path) -> dict:
+    "What `write_tensors` wrote; a `ValueError` where the file was cut, or is another."
+    raw = Path(path).read_bytes()
+    content, mark, checksum = raw.rpartition(_MARK)
+    if mark and checksum != hashlib.sha256(content).hexdigest().encode():
+        raise ValueError("its checksum does not fit: the file was changed or cut")
+    if not mark:                                         # written before there were checksums
+        content = raw
+        if raw[-22:-18] != b"PK\x05\x06":
+            raise ValueError("it does not end as such a file ends: it was changed or cut")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for member in archive.infolist():
+            if member.file_size != member.compress_size:
+                raise ValueError("it is compressed, as no file of tensors is")
+    state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    if not isinstance(state, dict):
+        raise ValueError(f"it holds a {type(state).__name__}, no dictionary")
+    return state
 
 # %% ../nbs/06_training.ipynb #6be46ad8
 class Checkpoint(Callback):

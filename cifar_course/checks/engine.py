@@ -273,7 +273,7 @@ class Exercise:
         raise self._wrong(case, problem, hint)
 
     def _known_mistake(self, answer: Callable) -> str:
-        "The hint of the first mistake that gives the answer's result in every case, or nothing."
+        "Hint of the first mistake that gives the answer's result in every case; else nothing."
         for hint, mistaken in self.mistakes.items():
             if all(_agree(answer, mistaken, case, self.gradient) for case in self.cases):
                 return hint

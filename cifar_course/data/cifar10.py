@@ -139,14 +139,19 @@ def find_under(root: Path) -> Path | None:
     places = [root]
     for name in (FOLDER, BINARY_FOLDER):
         places += [root / name, root / name / name]
-    for place in places:
-        if is_complete(place):
-            return place
-    for place in places:
-        is_named = place.name in (FOLDER, BINARY_FOLDER) and place.is_dir()
-        if is_named or _n_present(place, version_of(place)):
-            return place
+    for is_it in (is_complete, _has_some, _is_named):
+        for place in places:
+            if is_it(place):
+                return place
     return None
+
+def _has_some(folder: Path) -> bool:
+    "Has the folder one of the files?"
+    return _n_present(folder, version_of(folder)) > 0
+
+def _is_named(folder: Path) -> bool:
+    "Is it a folder of the official name?"
+    return folder.name in (FOLDER, BINARY_FOLDER) and os.path.isdir(folder)
 
 # %% ../../nbs/lib/data/cifar10.ipynb #86c8746e
 def find_cifar10(root: str | Path | None = None) -> Path | None:

@@ -173,7 +173,7 @@ class _Secure(_Bounded, http.client.HTTPSConnection):
 
 # %% ../../nbs/lib/data/download.ipynb #f4ff0315
 def _certificates() -> ssl.SSLContext:
-    "Whom we believe: the system's certificates, `certifi`'s, and those that `requests` is told."
+    "Whom we believe: the system's certificates, `certifi`'s, and what `requests` is told."
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
@@ -266,7 +266,7 @@ def fetch(
     timeout: float = 30,                                 # seconds
     progress: bool = True,
 ) -> None:
-    "Copy a mirror's archive into a file; a `MirrorError`, or one of the network's, if it fails."
+    "Copy a mirror's archive into a file; a `MirrorError`, or the network's error, if it fails."
     allowance = Allowance(timeout, n_bytes + n_bytes // 50 + 1_000_000)
     digest = hashlib.md5()
     bar = tqdm(

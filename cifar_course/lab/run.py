@@ -13,9 +13,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..core import default_device, environment, flushed_denormals
+from ..convnet import CNN
+from cifar_course.core import (
+    default_device,
+    environment,
+    evaluation_mode,
+    flushed_denormals,
+)
 from ..data.dataset import DataError, Dataset, Spec
-from .build import Workbench, build, new_model
+from .build import Shuffled, Workbench, build, new_model
 from cifar_course.lab.files import (
     read_tensors,
     spec_from_dict,
@@ -27,14 +33,22 @@ from .recipe import Recipe, recipe_from_dict
 from .train import new_learner, train
 from ..mlp import MLP
 from ..preprocessing import Preprocess
-from ..training import Callback, Checkpoint, KeepBest, Learner, Progress, StopWhenDiverged, TrainingDiverged
+from cifar_course.training import (
+    Callback,
+    Checkpoint,
+    KeepBest,
+    Learner,
+    Progress,
+    StopWhenDiverged,
+    TrainingDiverged,
+)
 
 # %% ../../nbs/lib/lab/run.ipynb #221609f0
 class PhaseCheckpoint(Checkpoint):
-    "A checkpoint that knows the phase of its recipe."
-    def start_phase(self, i: int) -> None:
-        "Called when phase `i` begins."
-        self.extra["phase"] = i
+    "A checkpoint that also holds the recipe's phase, which `train` notes in `learner.phase`."
+    def after_epoch(self, learner):
+        "Write the file anew."
+        learner.save(self.path, phase=learner.phase, **self.extra)
 
 # %% ../../nbs/lib/lab/run.ipynb #2464a30d
 def best_weights(learner: Learner) -> None:
@@ -43,6 +57,26 @@ def best_weights(learner: Learner) -> None:
         if isinstance(callback, KeepBest) and callback.weights is not None:
             callback.load_into(learner.model)
 
+# %% ../../nbs/lib/lab/run.ipynb #b83f7b2d
+def _write_what_there_is(
+    folder: Path,
+    recipe: Recipe,
+    bench: Workbench,
+    learner: Learner,
+    why: str,                                            # it stopped
+    about: dict,                                         # the run, as in its metrics.json
+) -> None:
+    """After a stop: the figures of the best weights so far.
+
+    Where nothing was measured, nothing of ours stays."""
+    if learner.history:
+        best_weights(learner)
+        write_results(folder, recipe, bench, learner.history, why, finished=False, **about)
+        return
+    (folder / "recipe.json").unlink()
+    with contextlib.suppress(OSError):                   # others' files are there: it stays
+        folder.rmdir()
+
 # %% ../../nbs/lib/lab/run.ipynb #fcee84c6
 @flushed_denormals()
 def train_run(
@@ -50,20 +84,32 @@ def train_run(
     data: Dataset,
     folder: str | Path,                                  # where the run is written
     seed: int = 0,
-    source: str = "standin",                             # where the data came from, to load it again
-    checkpoint: dict | None = None,                      # read by `read_checkpoint`: go on from there
-    progress: bool = True,
+    source: str = "standin",                             # the data's, to load them again
+    checkpoint: dict | None = None,                      # of `read_checkpoint`: go on there
+    progress: bool = True,                               # show a bar
     device: torch.device | str | None = None,            # None: the best there is
-    callbacks: tuple[Callback, ...] = (),
-) -> Path:
+    callbacks: tuple[Callback, ...] = (),                # that watch all phases
+) -> Path:                                               # the folder
     """Train `recipe` on `data` and write the run's folder.
 
-    An interrupt, or a loss that diverges, still writes what was measured, then is raised again."""
-    folder, device = Path(folder), device or default_device()
-    about = {"seed": seed, "data": data.name, "source": source, "environment": environment(device)}
-    bench = build(recipe, data, seed, device)
+    An interrupt, or a loss that diverges (`TrainingDiverged`), still writes what was measured,
+    then is raised again. A `ValueError` where the recipe does not fit the data."""
+    folder = Path(folder)
+    device = device or default_device()
     plain = recipe.model_dump(mode="json")
-    saver = PhaseCheckpoint(folder / "checkpoint.pt", recipe=plain, spec=spec_to_dict(data.spec), **about)
+    about = {
+        "seed": seed,
+        "data": data.name,
+        "source": source,
+        "environment": environment(device),
+    }
+    bench = build(recipe, data, seed, device)
+    saver = PhaseCheckpoint(
+        folder / "checkpoint.pt",
+        recipe=plain,
+        spec=spec_to_dict(data.spec),
+        **about,
+    )
     watchers = [StopWhenDiverged(), *callbacks, saver]
     if progress:
         watchers.append(Progress())
@@ -73,54 +119,61 @@ def train_run(
         train(learner, recipe, watchers, checkpoint)
         write_results(folder, recipe, bench, learner.history, learner.stop, **about)
     except (KeyboardInterrupt, TrainingDiverged) as error:
-        _write_what_there_is(folder, recipe, bench, learner, str(error) or "interrupted", about)
+        why = str(error) or "interrupted"
+        _write_what_there_is(folder, recipe, bench, learner, why, about)
         raise
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     return folder
-
-# %% ../../nbs/lib/lab/run.ipynb #b83f7b2d
-def _write_what_there_is(folder: Path, recipe: Recipe, bench: Workbench, learner: Learner, why: str, about: dict) -> None:
-    "After a stop: the figures of the best weights so far; where nothing was measured, nothing of ours stays."
-    if learner.history:
-        best_weights(learner)
-        write_results(folder, recipe, bench, learner.history, why, finished=False, **about)
-        return
-    (folder / "recipe.json").unlink()
-    with contextlib.suppress(OSError):
-        folder.rmdir()
 
 # %% ../../nbs/lib/lab/run.ipynb #ceed3b76
 @dataclass
 class TrainedModel:
     "A run's network with the preprocessing that it was trained with."
     recipe: Recipe
-    spec: Spec
-    model: MLP
-    preprocess: Preprocess
+    spec: Spec                                           # of the pictures
+    model: MLP | CNN                                     # inputs (n, *spec.shape) to logits
+    preprocess: Preprocess | Shuffled                    # pictures to inputs
 
     @torch.no_grad()
-    def probabilities(self, images: Tensor) -> Tensor:
-        "Pictures (n, channels, height, width) uint8, as the spec says, to class probabilities (n, k)."
+    def probabilities(
+        self,
+        images: Tensor,                                  # (n, *spec.shape) uint8
+    ) -> Tensor:                                         # (n, n_classes)
+        "Each picture's class probabilities; a `ValueError` for pictures of another shape."
         if tuple(images.shape[1:]) != self.spec.shape:
-            raise ValueError(f"expected images (n, {', '.join(map(str, self.spec.shape))}), "
-                             f"got {tuple(images.shape)}: this network was trained on {self.spec}")
-        return self.model.eval()(self.preprocess(images)).softmax(1)
+            sizes = ", ".join(str(size) for size in self.spec.shape)
+            raise ValueError(
+                f"expected images (n, {sizes}), got {tuple(images.shape)}: "
+                f"this network was trained on {self.spec}"
+            )
+        with evaluation_mode(self.model):
+            return self.model(self.preprocess(images)).softmax(1)
 
 # %% ../../nbs/lib/lab/run.ipynb #3683f708
 def load_run(folder: str | Path) -> TrainedModel:
-    "The trained network of a run's folder; a `DataError` where there is none, or its files are damaged."
+    """The trained network of a run's folder, on the CPU, ready to predict.
+
+    A `DataError` where there is none, or its files are damaged."""
     path = Path(folder) / "model.pt"
     if not path.is_file():
-        raise DataError(f"{path} is missing: {folder} is no run's folder, or its run was killed "
-                        f"(try `cifar-course train --resume {folder}`)")
+        raise DataError(
+            f"{path} is missing: {folder} is no run's folder, or its run was killed "
+            f"(try `cifar-course train --resume {folder}`)"
+        )
     state = read_tensors(path, "recipe", "mean", "std", "weights")
     try:
-        recipe, spec = recipe_from_dict(state["recipe"]), spec_from_dict(state.get("spec"))
+        recipe = recipe_from_dict(state["recipe"])
+        spec = spec_from_dict(state.get("spec"))
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is damaged ({error}): train again") from error
-    model = new_model(recipe, spec)
+    model = new_model(recipe, spec).eval()
     try:
         model.load_state_dict(state["weights"])
     except RuntimeError as error:
-        raise DataError(f"the weights in {path} are not those of its recipe: train again") from error
-    return TrainedModel(recipe, spec, model, Preprocess(state["mean"], state["std"]))
+        raise DataError(
+            f"the weights in {path} are not those of its recipe: train again"
+        ) from error
+    preprocess = Preprocess(state["mean"], state["std"])
+    if recipe.shuffled_pixels:
+        preprocess = Shuffled(preprocess, spec.height * spec.width)
+    return TrainedModel(recipe, spec, model, preprocess)

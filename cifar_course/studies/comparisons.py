@@ -24,30 +24,32 @@ _BASE = Recipe(
     phases=(_PHASE,),
     bfloat16=False,
 )
-_LRS = (3e-5, 1e-4, 3e-4, 1e-3)
+_LRS = (3e-5, 1e-4, 3e-4, 1e-3)                          # what an arm gets that says none
 
 def _base(n_epochs: int = 10, **changes) -> Recipe:
     "The shared base with some changes, over another number of epochs."
     return change_recipe(_BASE, {"phases.0.n_epochs": n_epochs, **changes})
 
 # %% ../../nbs/lib/studies/comparisons.ipynb #0bd50b8f
-_SCALING_RATES = (1e-5, 1e-4, 3e-4, 1e-3)
+_SCALING_LRS = (1e-5, 1e-4, 3e-4, 1e-3)
 _scaling = Study(
     about="what the first layer is fed",
     base=_base(),
     arms={
-        "bytes": Arm(changes={"pixels": "bytes"}, lrs=_SCALING_RATES),
-        "scaled": Arm(changes={"pixels": "scaled"}, lrs=_SCALING_RATES),
-        "standardised": Arm(lrs=_SCALING_RATES),
+        "bytes": Arm(changes={"pixels": "bytes"}, lrs=_SCALING_LRS),
+        "scaled": Arm(changes={"pixels": "scaled"}, lrs=_SCALING_LRS),
+        "standardised": Arm(lrs=_SCALING_LRS),
     },
 )
 
+# %% ../../nbs/lib/studies/comparisons.ipynb #70b96059
 _shuffled_pixels = Study(
     about="pixels in place, or all pictures shuffled by one permutation",
     base=_base(),
     arms={"in place": Arm(), "shuffled": Arm(changes={"shuffled_pixels": True})},
 )
 
+# %% ../../nbs/lib/studies/comparisons.ipynb #0afce1b7
 _FLIP_SHIFT_ROTATION = {"flip": True, "shift": .1, "rotation": 10}
 _augmentation = Study(
     about="what each augmentation buys",
@@ -78,6 +80,7 @@ def _size_arms() -> dict[str, Arm]:
 
 _width_depth = Study(about="width and depth", base=_base(), arms=_size_arms())
 
+# %% ../../nbs/lib/studies/comparisons.ipynb #054a2620
 _dropout = Study(
     about="dropout from 0 to .5",
     base=_base(n_epochs=15),
@@ -85,6 +88,7 @@ _dropout = Study(
     n_search=3,
 )
 
+# %% ../../nbs/lib/studies/comparisons.ipynb #491cddbc
 _FIVE_LRS = (*_LRS, 3e-3)
 _activations = Study(
     about="which activation trains best",
@@ -94,11 +98,13 @@ _activations = Study(
 
 # %% ../../nbs/lib/studies/comparisons.ipynb #c386bed8
 def _loss_arms() -> dict[str, Arm]:
-    "An arm per loss; of the two cross-entropies, the one that the other arms' base trains with."
+    "An arm per loss; the cross-entropy is chapter 4's own, for PyTorch's is the same."
     arms = {}
-    for name in LOSSES:
-        if name != "cross_entropy":
-            arms[name.removesuffix("_by_hand")] = Arm(changes={"phases.0.loss": name}, lrs=_FIVE_LRS)
+    for loss in LOSSES:
+        if loss == "cross_entropy":
+            continue
+        name = loss.removesuffix("_by_hand")
+        arms[name] = Arm(changes={"phases.0.loss": loss}, lrs=_FIVE_LRS)
     return arms
 
 _losses = Study(about="which loss trains best", base=_base(), arms=_loss_arms())
@@ -223,6 +229,7 @@ _ledger = Study(
     n_search=3,
 )
 
+# %% ../../nbs/lib/studies/comparisons.ipynb #37de864b
 _BACKWARDS = dict(reversed(CHANGES.items()))
 _ledger_reversed = Study(
     about="the same changes in the opposite order",
