@@ -19,6 +19,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
+from typing import NamedTuple
 
 from . import __version__
 from .lab.catalogue import RECIPES
@@ -32,7 +33,12 @@ from cifar_course.lab.recipe import (
 )
 
 # %% ../nbs/lib/cli.ipynb #72442c75
-def print_table(args: argparse.Namespace, head: list, rows: list[list], numbers: bool = True) -> None:
+def print_table(
+    args: argparse.Namespace,
+    head: list,                                          # names of the columns
+    rows: list[list],                                    # a cell per column each
+    numbers: bool = True,                                # are the other columns than the first?
+) -> None:
     "A table as text, or with `--json` as a list of objects."
     from cifar_course.show.tables import json_table, text_table
 
@@ -41,10 +47,12 @@ def print_table(args: argparse.Namespace, head: list, rows: list[list], numbers:
     else:
         print(text_table(head, rows, numbers))
 
+# %% ../nbs/lib/cli.ipynb #5f927433
 def tell(args: argparse.Namespace, text: str) -> None:
-    "A line for a person: with `--json` not among what a program reads."
-    print(text, file=sys.stderr if getattr(args, "json", False) else sys.stdout)
+    "A line for a person: with `--json` it is not among what a program reads."
+    print(text, file=sys.stderr if args.json else sys.stdout)
 
+# %% ../nbs/lib/cli.ipynb #506704c2
 def hint(text: str) -> None:
     "A line about what is being done, for whoever waits."
     print(text, file=sys.stderr)
@@ -52,7 +60,7 @@ def hint(text: str) -> None:
 # %% ../nbs/lib/cli.ipynb #9a102ef0
 _METRICS = ("loss", "accuracy", "precision", "recall", "f1")
 
-def _metric_rows(parts: dict[str, dict]) -> list[list]:
+def _metric_rows(parts: dict[str, dict | None]) -> list[list]:
     "A row for each part of the data that was judged."
     rows = []
     for part, figures in parts.items():
@@ -61,18 +69,19 @@ def _metric_rows(parts: dict[str, dict]) -> list[list]:
     return rows
 
 def print_summary(args: argparse.Namespace, folder: Path) -> None:
-    "A finished run's figures as a short table."
+    "The figures of the run in that folder, as a short table."
     from cifar_course.convnet import Views
     from cifar_course.lab.files import read_metrics
 
     metrics = read_metrics(folder)
     parts = {part: metrics.get(part) for part in ("train", "validation", "test", "views")}
     print_table(args, ["pictures", *_METRICS], _metric_rows(parts))
-    tell(args, f"{metrics['data']}, {metrics['parameters']:,} parameters, {metrics['epochs']} epochs in "
-               f"{metrics['seconds']:.0f} s; precision, recall and f1 are means over the classes")
+    tell(args, f"{metrics['data']}, {metrics['parameters']:,} parameters, "
+               f"{metrics['epochs']} epochs in {metrics['seconds']:.0f} s; "
+               "precision, recall and f1 are means over the classes")
     if metrics.get("views"):
-        tell(args, f"views: the test pictures, each judged by the mean over {Views.n_views} moved and "
-                   "mirrored views")
+        tell(args, "views: the test pictures, each judged by the mean over "
+                   f"{Views.n_views} moved and mirrored views")
 
 # %% ../nbs/lib/cli.ipynb #569f2b8b
 _WORDS = {"true": True, "false": False, "null": None, "none": None}
@@ -81,25 +90,31 @@ def parse_value(text: str):
     "The value that a person means: a number, true, null, a list, or else the text itself."
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
-    if len(text) > 1000:
+    if len(text) > 1000:                                 # of such length no value is meant
         return text
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
 
-def parse_changes(texts: list[str]) -> dict:
-    "FIELD=VALUE texts as changes to a recipe."
+# %% ../nbs/lib/cli.ipynb #500fecc3
+def parse_changes(
+    texts: list[str],                                    # FIELD=VALUE each
+) -> dict:
+    "Changes to a recipe, as `change_recipe` takes them; a `ValueError` if a value is missing."
     changes = {}
     for text in texts:
         field, equals, value = text.partition("=")
         if not equals or not field:
-            raise ValueError(f"--set {text}: write FIELD=VALUE, such as dropout=.5 or phases.0.lr=.01")
+            raise ValueError(f"--set {text}: write FIELD=VALUE, "
+                             "such as dropout=.5 or phases.0.lr=.01")
         changes[field.strip()] = parse_value(value.strip())
     return changes
 
 # %% ../nbs/lib/cli.ipynb #d1c58a35
-def find_recipe(name: str) -> Recipe:
+def find_recipe(
+    name: str,                                           # of a recipe, a JSON file, or a run
+) -> Recipe:
     "The recipe of that name, in that file, or of that run; a `ValueError` lists the names."
     if name in RECIPES:
         return RECIPES[name]
@@ -108,21 +123,26 @@ def find_recipe(name: str) -> Recipe:
         return read_recipe(path / "recipe.json")
     if path.suffix == ".json" or path.is_file():
         return read_recipe(path)
-    raise ValueError(f"unknown recipe {name!r}: choose one of {', '.join(sorted(RECIPES))}, or a JSON file")
+    names = ", ".join(sorted(RECIPES))
+    raise ValueError(f"unknown recipe {name!r}: choose one of {names}, or a JSON file")
 
 # %% ../nbs/lib/cli.ipynb #f465317d
 def recipe_to_train(args: argparse.Namespace) -> Recipe:
-    "The recipe as the arguments ask for it."
+    "The recipe as the arguments of `train` ask for it, checked."
     from cifar_course.lab.registries import check_recipe
 
-    recipe = find_recipe(args.recipe or ("mlp" if args.data == "cifar10" else "quick"))
+    usual = "mlp" if args.data == "cifar10" else "quick"
+    recipe = find_recipe(args.recipe or usual)
     recipe = change_recipe(recipe, parse_changes(args.set))
     if args.epochs:
         recipe = limit_epochs(recipe, args.epochs)
     return check_recipe(recipe)
 
 # %% ../nbs/lib/cli.ipynb #6fb26edc
-def claim_folder(out: str | None, name: str) -> Path:
+def claim_folder(
+    out: str | None,                                     # the folder that was asked for
+    name: str,                                           # of the recipe
+) -> Path:
     "The run's own new folder: `out`, which must be empty or not there, or runs/NAME-TIME."
     if out:
         folder = Path(out)
@@ -130,14 +150,62 @@ def claim_folder(out: str | None, name: str) -> Path:
             raise ValueError(f"{folder} is there already: choose another --out, or --resume it")
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    # numbered where two runs start in the same second: whoever makes the folder has it
     stem = f"runs/{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    for i in itertools.count(1):                         # numbered where two runs start at once
+    for i in itertools.count(1):
         folder = Path(stem if i == 1 else f"{stem}-{i}")
         with contextlib.suppress(FileExistsError):
             folder.mkdir(parents=True)
             return folder
 
 # %% ../nbs/lib/cli.ipynb #1a0f6478
+def load(
+    source: str,                                         # cifar10, standin, or a folder
+    root: str | None,                                    # where CIFAR-10 lies
+    size: int | None = None,                             # side of a folder's pictures, pixels
+):
+    "The data set; since drawing and reading take seconds, that is said."
+    from cifar_course.data.sources import load_data
+
+    doing = {"standin": "Drawing the stand-in", "cifar10": "Reading CIFAR-10"}
+    text = doing.get(source, f"Reading the pictures in {source}")
+    hint(f"{text} ...")
+    return load_data(source, root, download=True, size=size)
+
+# %% ../nbs/lib/cli.ipynb #e85c6855
+class _Job(NamedTuple):
+    "What `train` is to do."
+    recipe: Recipe
+    source: str                                          # of the data, as for `load`
+    size: int | None
+    seed: int
+    folder: Path
+    checkpoint: dict | None                              # None: of a new run
+
+def _started(args: argparse.Namespace) -> _Job:
+    "A new run, with a folder of its own."
+    recipe = recipe_to_train(args)
+    source = args.data or "standin"
+    if Path(source).is_dir():
+        source = str(Path(source).resolve())             # to go on with it from elsewhere
+    folder = claim_folder(args.out, recipe.name)
+    return _Job(recipe, source, args.size, args.seed or 0, folder, checkpoint=None)
+
+def _resumed(args: argparse.Namespace) -> _Job:
+    "The run to go on with, as it was started; a `ValueError` where other settings are given."
+    from cifar_course.lab.files import read_checkpoint, spec_from_dict
+
+    for name in ("recipe", "epochs", "seed", "data", "out", "size", "set"):
+        if getattr(args, name) not in (None, []):
+            raise ValueError("--resume goes on with the run's own settings: "
+                             f"leave out --{name}")
+    recipe, checkpoint = read_checkpoint(args.resume)
+    size = spec_from_dict(checkpoint.get("spec")).width
+    source, seed = checkpoint["source"], checkpoint["seed"]
+    return _Job(recipe, source, size, seed, Path(args.resume), checkpoint)
+
+# %% ../nbs/lib/cli.ipynb #96a529af
 def _check_device(device: str | None) -> None:
     "A `ValueError` where there is no such device."
     import torch
@@ -148,35 +216,32 @@ def _check_device(device: str | None) -> None:
         reason = str(error).splitlines()[0]
         raise ValueError(f"--device {device}: there is none here ({reason})") from error
 
-def load(source: str, root: str | None, size: int | None = None):
-    "The data set; since drawing and reading take seconds, that is said."
-    from cifar_course.data.sources import load_data
+def _train(args: argparse.Namespace, job: _Job) -> None:
+    "Train and write the report, and say so."
+    from cifar_course.lab.page import write_report
+    from cifar_course.lab.run import train_run
 
-    doing = {"standin": "Drawing the stand-in", "cifar10": "Reading CIFAR-10"}
-    hint(f"{doing.get(source, f'Reading the pictures in {source}')} ...")
-    return load_data(source, root, download=True, size=size)
-
-# %% ../nbs/lib/cli.ipynb #e85c6855
-def _resumed(args: argparse.Namespace) -> tuple:
-    "Recipe, source of the data, size, seed, folder and checkpoint of the run to go on with."
-    from cifar_course.lab.files import read_checkpoint, spec_from_dict
-
-    given = [name for name in ("recipe", "epochs", "seed", "data", "out", "size") if getattr(args, name)]
-    if args.set:
-        given.append("set")
-    if given:
-        raise ValueError(f"--resume goes on with the run's own settings: leave out --{given[0]}")
-    recipe, checkpoint = read_checkpoint(args.resume)
-    size = spec_from_dict(checkpoint.get("spec")).width
-    return recipe, checkpoint["source"], size, checkpoint["seed"], Path(args.resume), checkpoint
-
-def _started(args: argparse.Namespace) -> tuple:
-    "The same of a new run, which has no checkpoint."
-    recipe = recipe_to_train(args)
-    source = args.data or "standin"
-    if Path(source).is_dir():
-        source = str(Path(source).resolve())             # the run may be gone on with from elsewhere
-    return recipe, source, args.size, args.seed or 0, claim_folder(args.out, recipe.name), None
+    data = load(job.source, args.root, job.size)
+    doing = "Training"
+    if job.checkpoint:
+        doing = "Resuming"
+        trained_on = job.checkpoint["data"]
+        if trained_on != data.name:
+            raise ValueError(f"{job.folder} was trained on {trained_on}, this is {data.name}: "
+                             "give its own data with --root")
+    tell(args, f"{doing} {job.recipe.name} on {data!r}")
+    train_run(
+        job.recipe,
+        data,
+        job.folder,
+        job.seed,
+        job.source,
+        job.checkpoint,
+        progress=not args.quiet,
+        device=args.device,
+    )
+    print_summary(args, job.folder)
+    tell(args, f"Report: {write_report(job.folder, data)}")
 
 # %% ../nbs/lib/cli.ipynb #4f6a7f7b
 def _say_what_is_left(folder: Path, root: str | None, resumable: bool) -> None:
@@ -185,66 +250,65 @@ def _say_what_is_left(folder: Path, root: str | None, resumable: bool) -> None:
     more = f" --root {shlex.quote(root)}" if root else ""
     left = []
     if (folder / "metrics.json").exists():
-        left.append(f"the best weights so far and all figures are in {folder}; a report of them: "
-                    f"cifar-course report {quoted}{more}")
+        left.append(f"the best weights so far and all figures are in {folder}; "
+                    f"a report of them: cifar-course report {quoted}{more}")
     if resumable and (folder / "checkpoint.pt").exists():
         left.append(f"go on with: cifar-course train --resume {quoted}{more}")
-    hint("Stopped: " + ("; ".join(left) or "nothing was measured yet, and nothing was written"))
+    if not left:
+        left.append("nothing was measured yet, and nothing was written")
+    hint("Stopped: " + "; ".join(left))
 
 # %% ../nbs/lib/cli.ipynb #40f93349
 def run_train(args: argparse.Namespace) -> int:
     "Train a recipe, or go on with an interrupted run, and write the report."
     from cifar_course.core import flushed_denormals, threads
-    from cifar_course.lab.page import write_report
-    from cifar_course.lab.run import train_run
     from cifar_course.training import TrainingDiverged
 
     with flushed_denormals(), threads(args.threads):
         _check_device(args.device)
-        recipe, source, size, seed, folder, checkpoint = _resumed(args) if args.resume else _started(args)
+        job = _resumed(args) if args.resume else _started(args)
         try:
-            data = load(source, args.root, size)
-            if checkpoint and checkpoint["data"] != data.name:
-                raise ValueError(f"{folder} was trained on {checkpoint['data']}, this is {data.name}: "
-                                 "give its own data with --root")
-            tell(args, f"{'Resuming' if checkpoint else 'Training'} {recipe.name} on {data!r}")
-            train_run(recipe, data, folder, seed, source, checkpoint, not args.quiet, args.device)
-            print_summary(args, folder)
-            tell(args, f"Report: {write_report(folder, data)}")
+            _train(args, job)
         except (KeyboardInterrupt, TrainingDiverged) as error:
-            _say_what_is_left(folder, args.root, isinstance(error, KeyboardInterrupt))
+            interrupted = isinstance(error, KeyboardInterrupt)
+            _say_what_is_left(job.folder, args.root, resumable=interrupted)
             raise
         finally:
-            if folder.is_dir() and not any(folder.iterdir()):
-                folder.rmdir()
-    if source == "standin":
+            if job.folder.is_dir() and not any(job.folder.iterdir()):
+                job.folder.rmdir()
+    if job.source == "standin":
         tell(args, "This was the stand-in, drawn pictures, not CIFAR-10. For CIFAR-10: "
                    "cifar-course data --download, then cifar-course train --data cifar10")
     return 0
 
 # %% ../nbs/lib/cli.ipynb #fbad50c5
-def _data_of_run(args: argparse.Namespace, metrics: dict):
-    "The run's own data, or those that the arguments name, brought to the run's size."
+def _data_of_run(args: argparse.Namespace, metrics: dict) -> tuple:
+    "The run's own data, or that which the arguments name, in its size; and the run's spec."
     from cifar_course.lab.files import spec_from_dict
 
     spec = spec_from_dict(metrics.get("spec"))
-    return load(args.data or metrics["source"], args.root, spec.width), spec
+    data = load(args.data or metrics["source"], args.root, spec.width)
+    return data, spec
 
 def run_evaluate(args: argparse.Namespace) -> int:
     "Judge a run's network on the test pictures of any data with the same classes."
+    from cifar_course.core import threads
     from cifar_course.evaluation import evaluate
     from cifar_course.lab.files import read_metrics
     from cifar_course.lab.run import load_run
     from cifar_course.preprocessing import Batches
 
-    trained, metrics = load_run(args.run), read_metrics(args.run)
-    data, spec = _data_of_run(args, metrics)
+    trained = load_run(args.run)
+    data, spec = _data_of_run(args, read_metrics(args.run))
     if data.spec != spec:
         raise ValueError(f"{args.run} knows {spec}, {data.name} has {data.spec}: "
                          "the classes and the kind of pictures must be the same")
-    batches = Batches(data.test_images, data.test_labels, 1000, transform=trained.preprocess)
-    judged = evaluate(trained.model, batches)
-    print_table(args, ["pictures", *_METRICS], _metric_rows({f"test of {data.name}": judged.metrics()}))
+    transform = trained.preprocess
+    batches = Batches(data.test_images, data.test_labels, 1000, transform=transform)
+    with threads(args.threads):
+        judged = evaluate(trained.model, batches)
+    rows = _metric_rows({f"test of {data.name}": judged.metrics()})
+    print_table(args, ["pictures", *_METRICS], rows)
     return 0
 
 # %% ../nbs/lib/cli.ipynb #1fff7056
@@ -254,7 +318,10 @@ def run_predict(args: argparse.Namespace) -> int:
     from cifar_course.data.pictures import read_picture
     from cifar_course.lab.run import load_run
 
-    trained, status, rows = load_run(args.run), 0, []
+    trained = load_run(args.run)
+    class_names = trained.spec.class_names
+    status = 0
+    rows = []                                            # for --json
     for path in args.pictures:
         try:
             picture = read_picture(path, trained.spec)
@@ -262,98 +329,128 @@ def run_predict(args: argparse.Namespace) -> int:
             hint(f"cifar-course: {error}")
             status = 1
             continue
-        probabilities = trained.probabilities(picture)[0]
+        probabilities = trained.probabilities(picture)[0]                  # (k,)
         best = probabilities.argsort(descending=True)[:args.top].tolist()
-        named = [(trained.spec.class_names[i], probabilities[i].item()) for i in best]
-        if args.json:
-            rows += [[path, name, round(p, 6)] for name, p in named]
-        else:
+        named = [(class_names[i], probabilities[i].item()) for i in best]
+        rows += [[path, name, round(p, 6)] for name, p in named]
+        if not args.json:
             print(f"{path}: " + ", ".join(f"{name} {p:.1%}" for name, p in named))
     if args.json:
         print_table(args, ["picture", "class", "probability"], rows)
     return status
 
 # %% ../nbs/lib/cli.ipynb #f13808f9
-def run_data(args: argparse.Namespace) -> int:
-    "Say what of CIFAR-10 is on disk; download, unpack or verify it."
-    from cifar_course.data.cifar10 import data_roots, extract_archive, find_cifar10, read_folder, verify_archive
+def _get_cifar10(args: argparse.Namespace) -> None:
+    "Unpack the archive, or download what is not there, if the arguments ask for it."
+    from cifar_course.data.cifar10 import (
+        data_roots,
+        extract_archive,
+        find_cifar10,
+        verify_archive,
+    )
 
     if args.mirror and not args.download:
         raise ValueError("--mirror says where to download from: add --download")
     if args.archive:
-        print(f"Unpacked into {extract_archive(verify_archive(args.archive), data_roots(args.root)[0])}")
+        archive = verify_archive(args.archive)
+        print(f"Unpacked into {extract_archive(archive, data_roots(args.root)[0])}")
     elif args.download and find_cifar10(args.root) is None:
         from cifar_course.data.download import download_cifar10
 
         print(f"CIFAR-10 is in {download_cifar10(args.root, args.mirror)}")
+
+def run_data(args: argparse.Namespace) -> int:
+    "Say what of CIFAR-10 is on disk; download, unpack or verify it."
+    from cifar_course.data.cifar10 import data_roots, find_cifar10, read_folder
+
+    _get_cifar10(args)
     folder = find_cifar10(args.root)
     if folder is None:
-        places = ", ".join(map(str, data_roots(args.root)))
-        print(f"CIFAR-10 is in none of {places}.\nGet it with: cifar-course data --download (170 MB)\n"
-              "The stand-in needs no file: cifar-course train")
+        places = ", ".join(str(place) for place in data_roots(args.root))
+        print(f"CIFAR-10 is in none of {places}.")
+        print("Get it with: cifar-course data --download (170 MB)")
+        print("The stand-in needs no file: cifar-course train")
         return 1
     data = read_folder(folder)
     print(f"{folder}: {data!r}; all six files can be read")
     if "unknown copy" not in data.name:
         return 0
-    print("Their checksums are neither the official ones nor those of a copy that the course knows: the pixels "
-          "may be damaged.\nTo be sure, get them again into a folder of its own: "
+    print("Their checksums are neither the official ones nor those of a copy that the course "
+          "knows: the pixels may be damaged.")
+    print("To be sure, get them again into a folder of its own: "
           "cifar-course data --download --root FOLDER")
     return 1
 
 # %% ../nbs/lib/cli.ipynb #28a65097
+def _differences(recipes: list[Recipe]) -> list[list]:
+    "A row per setting that is not the same in all recipes: its name, then the value in each."
+    values = {}                                          # setting: a value per recipe
+    for i, recipe in enumerate(recipes):
+        for name, (in_first, in_this) in diff_recipes(recipes[0], recipe).items():
+            row = values.setdefault(name, [in_first] * len(recipes))
+            row[i] = in_this
+    return [[name, *row] for name, row in values.items()]
+
 def run_recipes(args: argparse.Namespace) -> int:
     "List the recipes, show one, or compare two or more."
     chosen = [find_recipe(name) for name in args.names]
     if not chosen:
+        head = ["recipe", "epochs", "about"]
         rows = [[recipe.name, recipe.n_epochs, recipe.about] for recipe in RECIPES.values()]
-        print_table(args, ["recipe", "epochs", "about"], rows, numbers=False)
     elif len(chosen) == 1:
-        rows = [[name, value if args.json else str(value)] for name, value in flatten_recipe(chosen[0]).items()]
-        print_table(args, ["setting", "value"], rows, numbers=False)
+        head = ["setting", "value"]
+        rows = [[name, value] for name, value in flatten_recipe(chosen[0]).items()]
     else:
-        rows = {}
-        for i, recipe in enumerate(chosen[1:], 1):
-            for name, (first, other) in diff_recipes(chosen[0], recipe).items():
-                rows.setdefault(name, [name, first] + [first] * (len(chosen) - 1))[i + 1] = other
-        cells = [[cell if args.json else str(cell) for cell in row] for row in rows.values()]
-        print_table(args, ["setting", *args.names], cells, numbers=False)
+        head = ["setting", *args.names]
+        rows = _differences(chosen)
+    if not args.json:                                    # JSON keeps numbers, lists and null
+        rows = [[str(cell) for cell in row] for row in rows]
+    print_table(args, head, rows, numbers=False)
     return 0
 
 # %% ../nbs/lib/cli.ipynb #042a0b6e
-def run_runs(args: argparse.Namespace) -> int:
-    "List runs; compare two or more; remove some."
-    from cifar_course.lab.compare import (
-        different_settings,
-        list_runs,
-        remove_run,
-        results_table,
-        write_comparison,
-    )
+def _remove_runs(args: argparse.Namespace) -> None:
+    "Delete the runs that are named, and say what stays."
+    from cifar_course.lab.compare import remove_run
 
-    if args.remove:
-        if not args.runs:
-            raise ValueError("--remove: name the runs to remove")
-        for folder in args.runs:
-            left = remove_run(folder)
-            tell(args, f"Removed {folder}" + (f", but for {', '.join(left)}" if left else ""))
-        return 0
     if not args.runs:
-        rows = [list(row.values()) for row in list_runs(args.folder)]
-        head = ["run", "recipe", "data", "epochs", "test", "state"]
-        print_table(args, head, rows, numbers=False)
-        return 0
+        raise ValueError("--remove: name the runs to remove")
+    for folder in args.runs:
+        left = remove_run(folder)
+        but = f", but for {', '.join(left)}" if left else ""
+        tell(args, f"Removed {folder}{but}")
+
+def _compare_runs(args: argparse.Namespace) -> None:
+    "Settings that differ and figures of two or more runs, and a page with their curves."
+    from cifar_course.lab.compare import different_settings, results_table, write_comparison
+
     page = write_comparison(args.runs, args.page)
     folders = [Path(run) for run in args.runs]
-    rows = [[name, *map(str, values)] for name, values in different_settings(folders).items()]
+    settings = {}
+    for name, values in different_settings(folders).items():
+        settings[name] = [str(value) for value in values]
+    head, results = results_table(folders)
     if args.json:
-        head, results = results_table(folders)
         figures = [dict(zip(head, row)) for row in results]
-        print(json.dumps({"settings": {row[0]: row[1:] for row in rows}, "results": figures}, indent=1))
+        print(json.dumps({"settings": settings, "results": figures}, indent=1))
     else:
+        rows = [[name, *values] for name, values in settings.items()]
         print_table(args, ["setting", *args.runs], rows, numbers=False)
-        print_table(args, *results_table(folders))
+        print_table(args, head, results)
     tell(args, f"Page: {page}")
+
+def run_runs(args: argparse.Namespace) -> int:
+    "List runs; compare two or more; remove some."
+    from cifar_course.lab.compare import list_runs
+
+    if args.remove:
+        _remove_runs(args)
+    elif args.runs:
+        _compare_runs(args)
+    else:
+        head = ["run", "recipe", "data", "epochs", "test", "state"]
+        rows = [list(row.values()) for row in list_runs(args.folder)]
+        print_table(args, head, rows, numbers=False)
     return 0
 
 # %% ../nbs/lib/cli.ipynb #bf5349b1
@@ -362,72 +459,94 @@ def run_report(args: argparse.Namespace) -> int:
     from cifar_course.lab.files import read_metrics
     from cifar_course.lab.page import write_report
 
-    args.data = None
+    args.data = None                                     # the run's own, no other
     data, _ = _data_of_run(args, read_metrics(args.run))
     print(f"Report: {write_report(args.run, data)}")
     return 0
 
 # %% ../nbs/lib/cli.ipynb #c78bf627
-def _measure(args: argparse.Namespace, part: Path) -> dict:
-    "The record of a recipe or a study, new or gone on with."
-    from cifar_course.core import atomic_path, choose
+def _measure_study(args: argparse.Namespace, part: Path) -> dict:
+    "The record of a study, new or gone on with."
     from cifar_course.studies.comparisons import STUDIES
-    from cifar_course.studies.records import load_part, load_record
-    from cifar_course.studies.runner import record_recipe, run_study, study_data
+    from cifar_course.studies.runner import run_study, study_data
 
-    what, seeds, progress = choose("record", args.name, {**RECIPES, **STUDIES}), range(args.seeds), not args.quiet
-    earlier = load_record(args.name, args.out) if args.more else None
-    if args.name in STUDIES:
-        if args.more:
-            raise ValueError(f"--more is for recipes: all arms of {args.name} are measured together")
-        data = study_data(what) or load(args.data, args.root)
-        return run_study(what, data, seeds, progress=progress, part=part)
-    data, record = load(args.data, args.root), None
-    earlier = load_part(part) or earlier
-    for record in record_recipe(what, data, seeds, args.data, progress, earlier, part.parent):
+    if args.more:
+        raise ValueError("--more is for recipes: "
+                         f"all arms of {args.name} are measured together")
+    study = STUDIES[args.name]
+    data = study_data(study) or load(args.data, args.root)
+    progress = not args.quiet
+    return run_study(study, data, range(args.seeds), progress=progress, part=part)
+
+def _measure_recipe(args: argparse.Namespace, part: Path) -> dict:
+    "The record of a recipe, new, gone on with, or with more seeds."
+    from cifar_course.core import atomic_path
+    from cifar_course.studies.records import load_part, load_record
+    from cifar_course.studies.runner import record_recipe
+
+    earlier = load_part(part)
+    if not earlier and args.more:
+        earlier = load_record(args.name, args.out)
+    records = record_recipe(
+        RECIPES[args.name],
+        load(args.data, args.root),
+        range(args.seeds),
+        args.data,
+        progress=not args.quiet,
+        earlier=earlier,
+        folder=part.parent,
+    )
+    for record in records:                               # one after each seed
         with atomic_path(part) as temporary:
             temporary.write_text(json.dumps(record), encoding="utf-8")
     return record
 
 # %% ../nbs/lib/cli.ipynb #0a9682e2
+def _kept(part: Path) -> str:
+    "The files with what is finished (NAME.part) and with the run under way (NAME.SEED.part)."
+    return ", ".join(str(path) for path in sorted(part.parent.glob(f"{part.stem}.*part")))
+
 def run_record(args: argparse.Namespace) -> int:
     "Measure a record; interrupted, the same command goes on."
-    from cifar_course.core import flushed_denormals
+    from cifar_course.core import choose, flushed_denormals
+    from cifar_course.studies.comparisons import STUDIES
     from cifar_course.studies.records import save_record
 
-    part = Path(args.out) / f"{args.name}.part"          # finished runs; the one under way lies beside it
-
-    def kept() -> str:
-        return ", ".join(str(path) for path in sorted(part.parent.glob(f"{args.name}.*part")))
-
-    if kept():
-        hint(f"Going on with {kept()}")
+    choose("record", args.name, {**RECIPES, **STUDIES})
+    part = Path(args.out) / f"{args.name}.part"
+    if _kept(part):
+        hint(f"Going on with {_kept(part)}")
+    measure = _measure_study if args.name in STUDIES else _measure_recipe
     try:
         with flushed_denormals():
-            record = _measure(args, part)
+            record = measure(args, part)
     except KeyboardInterrupt:
-        hint(f"Stopped. The same command goes on with {kept()}" if kept() else "Stopped. Nothing is kept")
+        if _kept(part):
+            hint(f"Stopped. The same command goes on with {_kept(part)}")
+        else:
+            hint("Stopped. Nothing is kept")
         raise
     command = f"cifar-course record {args.name} --seeds {len(record['seeds'])}"
     if record["data"] != "stand-in" or args.name in RECIPES:
         command += f" --data {args.data}"
-    path = save_record(args.name, record | {"name": args.name, "command": command}, args.out)
-    tell(args, f"Written: {path}")
+    record |= {"name": args.name, "command": command}
+    tell(args, f"Written: {save_record(args.name, record, args.out)}")
     part.unlink(missing_ok=True)
     return 0
 
 # %% ../nbs/lib/cli.ipynb #ae602ad8
 def _measure_again(args: argparse.Namespace, name: str, old: dict) -> None:
-    "Measure one record into the folder of the new ones, unless it lies there already."
+    "Measure one record into the folder of the new ones, unless all its seeds are there."
     from cifar_course.studies.records import load_record, record_names
 
+    n_seeds = len(old["seeds"])
     there = name in record_names(args.folder)
-    if there and len(load_record(name, args.folder)["seeds"]) >= len(old["seeds"]):
+    if there and len(load_record(name, args.folder)["seeds"]) >= n_seeds:
         return
     hint(f"{name}: {old['command']}")
     run_record(argparse.Namespace(
         name=name,
-        seeds=len(old["seeds"]),
+        seeds=n_seeds,
         data="standin" if old["data"] == "stand-in" else "cifar10",
         root=args.root,
         out=args.folder,
@@ -453,7 +572,8 @@ def run_drift(args: argparse.Namespace) -> int:
             hint(f"{name}: the old record is of {old['data']}, the new one of {new['data']}")
         for row in compare_records(old, new):
             drifted = "drifted" if row["drifted"] else ""
-            rows.append([f"{name}: {row['what']}", f"{row['old']:.4f}", f"{row['new']:.4f}", drifted])
+            what = f"{name}: {row['what']}"
+            rows.append([what, f"{row['old']:.4f}", f"{row['new']:.4f}", drifted])
     print_table(args, ["quantity", "old", "new", ""], rows)
     return 0
 
@@ -461,14 +581,15 @@ def run_drift(args: argparse.Namespace) -> int:
 def _whole(lowest: int):
     "An argument type: whole numbers from `lowest` up."
     def number(text: str) -> int:
-        if text.isascii() and text.isdigit() and len(text) < 19 and int(text) >= lowest:
+        digits = text.isascii() and text.isdigit() and len(text) < 19
+        if digits and int(text) >= lowest:
             return int(text)
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {lowest} up")
     return number
 
 # %% ../nbs/lib/cli.ipynb #30539d12
 class _Commands:
-    "Adds the commands to a parser, with the options that several of them share."
+    "Adds commands to a parser, with the options that all of them have."
     def __init__(self, parser: argparse.ArgumentParser):
         self.commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -476,47 +597,63 @@ class _Commands:
         "A command, and its `add_argument`; with `table`, it can print JSON."
         parser = self.commands.add_parser(name, help=run.__doc__, description=run.__doc__)
         parser.set_defaults(run_command=run, json=False)
-        parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        add = parser.add_argument
+        add("--debug", action="store_true", help="show the traceback of an error")
         if table:
-            parser.add_argument("--json", action="store_true", help="print JSON for other programs")
-        return parser.add_argument
+            add("--json", action="store_true", help="print JSON for other programs")
+        return add
 
-def _root(add) -> None:
-    add("--root", help="where cifar-10-batches-py lies; without it $CIFAR_COURSE_DATA, then the user's cache")
+# %% ../nbs/lib/cli.ipynb #9100eb8f
+def _add_root(add) -> None:
+    "Where CIFAR-10 lies."
+    add("--root", help="where cifar-10-batches-py lies; without it $CIFAR_COURSE_DATA, "
+                       "then the user's cache")
 
-def _data(add, text: str, **settings) -> None:
-    add("--data", metavar="DATA", help=f"cifar10, standin (drawn pictures), or a folder of pictures, a "
-                                       f"sub-folder per class; {text}", **settings)
+def _add_data(add, text: str, **settings) -> None:
+    "Which pictures; `text` says what is taken without it."
+    add("--data", metavar="DATA", **settings,
+        help="cifar10, standin (drawn pictures), or a folder of pictures, "
+             f"a sub-folder per class; {text}")
 
-def _computing(add) -> None:
-    add("--threads", type=_whole(1), help="of the processor; without it as many as PyTorch chooses")
+def _add_threads(add) -> None:
+    "How many threads compute."
+    add("--threads", type=_whole(1),
+        help="of the processor; without it as many as PyTorch chooses")
 
 # %% ../nbs/lib/cli.ipynb #7c2aba39
-def _add_training(commands: _Commands) -> None:
-    "train, evaluate, predict."
+def _add_train(commands: _Commands) -> None:
+    "train."
     add = commands.new("train", run_train, table=True)
-    _data(add, "without it the stand-in, which needs no file")
-    _root(add)
-    add("--size", type=_whole(1), help="of a folder's pictures, in pixels; without it their own, or 32")
-    add("--recipe", metavar="RECIPE", help="a name (see `cifar-course recipes`), a JSON file, or a run whose "
-                                           "recipe is used; without it mlp on CIFAR-10, else quick")
+    _add_data(add, "without it the stand-in, which needs no file")
+    _add_root(add)
+    add("--size", type=_whole(1),
+        help="of a folder's pictures, in pixels; without it their own, or 32")
+    add("--recipe", metavar="RECIPE",
+        help="a name (see `cifar-course recipes`), a JSON file, or a run whose recipe is used; "
+             "without it mlp on CIFAR-10, else quick")
     add("--set", metavar="FIELD=VALUE", action="append", default=[],
         help="change the recipe: dropout=.5, phases.0.lr=.01; may be given several times")
-    add("--seed", type=_whole(0), help="of the split, the initial weights, the batches and the augmentation; "
-                                       "without it 0")
-    add("--epochs", type=_whole(1), help="in all; without it the recipe's own number. A recipe of several "
-                                         "phases is cut off there")
+    add("--seed", type=_whole(0),
+        help="of the split, the initial weights, the batches and the augmentation; "
+             "without it 0")
+    add("--epochs", type=_whole(1),
+        help="in all; without it the recipe's own number. "
+             "A recipe of several phases is cut off there")
     add("--out", help="the run's folder; without it runs/RECIPE-TIME")
     add("--quiet", action="store_true", help="no progress bar")
     add("--device", choices=("cpu", "cuda", "mps"), help="without it the best there is")
-    _computing(add)
-    add("--resume", metavar="RUN", help="go on with an interrupted run, with its own recipe, data and seed")
+    _add_threads(add)
+    add("--resume", metavar="RUN",
+        help="go on with an interrupted run, with its own recipe, data and seed")
 
+# %% ../nbs/lib/cli.ipynb #c8db7806
+def _add_judging(commands: _Commands) -> None:
+    "evaluate, predict."
     add = commands.new("evaluate", run_evaluate, table=True)
     add("run", metavar="RUN", help="a run's folder")
-    _data(add, "without it the run's own")
-    _root(add)
-    _computing(add)
+    _add_data(add, "without it the run's own")
+    _add_root(add)
+    _add_threads(add)
 
     add = commands.new("predict", run_predict, table=True)
     add("run", metavar="RUN", help="a run's folder")
@@ -527,52 +664,61 @@ def _add_training(commands: _Commands) -> None:
 def _add_looking(commands: _Commands) -> None:
     "data, recipes, runs, report."
     add = commands.new("data", run_data)
-    _root(add)
+    _add_root(add)
     add("--download", action="store_true", help="fetch CIFAR-10 (170 MB) unless it is there")
-    add("--archive", metavar="FILE", help="unpack a cifar-10-python.tar.gz that you fetched yourself")
+    add("--archive", metavar="FILE",
+        help="unpack a cifar-10-python.tar.gz that you fetched yourself")
     add("--mirror", metavar="URL", action="append",
         help="download from here instead of the known mirrors; may be given several times")
 
     add = commands.new("recipes", run_recipes, table=True)
-    add("names", nargs="*", metavar="RECIPE", help="none: list all; one: show it; more: compare them")
+    add("names", nargs="*", metavar="RECIPE",
+        help="none: list all; one: show it; more: compare them")
 
     add = commands.new("runs", run_runs, table=True)
     add("runs", nargs="*", metavar="RUN", help="none: list all; two or more: compare them")
     add("--folder", default="runs", help="where to look for runs (runs)")
-    add("--page", default="compare.html", help="the page that a comparison is written to (compare.html)")
+    add("--page", default="compare.html",
+        help="the page that a comparison is written to (compare.html)")
     add("--remove", action="store_true", help="delete the runs that are named")
 
     add = commands.new("report", run_report)
     add("run", metavar="RUN", help="a run's folder")
-    _root(add)
+    _add_root(add)
 
 # %% ../nbs/lib/cli.ipynb #28728600
 def _add_measuring(commands: _Commands) -> None:
     "record, drift."
     add = commands.new("record", run_record)
-    add("name", metavar="RECORD", help="a recipe, or a comparison of the chapters; an unknown name lists all")
-    _data(add, "without it cifar10, for the course's records are of CIFAR-10", default="cifar10")
-    _root(add)
+    add("name", metavar="RECORD",
+        help="a recipe, or a comparison of the chapters; an unknown name lists all")
+    _add_data(add, "without it cifar10, for the course's records are of CIFAR-10",
+              default="cifar10")
+    _add_root(add)
     add("--seeds", type=_whole(1), default=5, help="how many seeds, from 0 (5)")
     add("--quiet", action="store_true", help="no progress bar")
     add("--out", default=".", help="the folder to write to (the one you are in)")
-    add("--more", action="store_true", help="keep the seeds that a recipe's record in --out has already, of the "
-                                            "same recipe, data and environment, and add those that are missing")
+    add("--more", action="store_true",
+        help="keep the seeds that a recipe's record in --out has already, of the same recipe, "
+             "data and environment, and add those that are missing")
 
     add = commands.new("drift", run_drift, table=True)
     add("folder", metavar="FOLDER", help="where the new records go")
-    add("names", nargs="*", metavar="RECORD", help="which to measure; none: all, which takes many hours")
-    _root(add)
+    add("names", nargs="*", metavar="RECORD",
+        help="which to measure; none: all, which takes many hours")
+    _add_root(add)
     add("--quiet", action="store_true", help="no progress bar")
 
 # %% ../nbs/lib/cli.ipynb #a700e257
 def build_parser() -> argparse.ArgumentParser:
     "All commands and their options."
-    about = "Train, evaluate and report on CIFAR-10, on the drawn stand-in, or on pictures of your own."
+    about = ("Train, evaluate and report on CIFAR-10, on the drawn stand-in, "
+             "or on pictures of your own.")
     parser = argparse.ArgumentParser("cifar-course", description=about)
     parser.add_argument("--version", action="version", version=__version__)
     commands = _Commands(parser)
-    _add_training(commands)
+    _add_train(commands)
+    _add_judging(commands)
     _add_looking(commands)
     _add_measuring(commands)
     return parser
@@ -584,7 +730,9 @@ def _stop_talking() -> None:
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
 
-def main(argv: list[str] | None = None) -> int:
+def main(
+    argv: list[str] | None = None,                       # None: what the shell gave
+) -> int:
     "Run one command; its exit status: 0, 1 after an error, 130 after Ctrl-C."
     args = build_parser().parse_args(argv)
     try:

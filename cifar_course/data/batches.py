@@ -95,7 +95,7 @@ def opcodes(
     allowed: Container[str],                             # names of the opcodes that it may have
 ) -> Iterator[tuple[str, bytes]]:
     "Name and argument of each opcode, from PROTO to STOP; a `DataError` where that cannot be."
-    if raw[:1] != b"\x80" or not 2 <= raw[1] <= 5:
+    if raw[:2] not in (b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"):
         raise DataError("it does not start as a pickle of protocol 2 to 5")
     at = 0
     for _ in range(MOST_OPCODES):
@@ -427,12 +427,14 @@ def _kind(value: object) -> str:
 
 def _check_dtype(dtype: object) -> None:
     "A `DataError` unless an array's numbers are bytes."
+    came = "another"
     match dtype:
         case Call(Known.DTYPE, (name, _, _), (3, order, None, None, None, -1, -1, 0)):
             if _plain(name) in BYTE_NAMES and _plain(order) in ("|", "<", ">", "="):
                 return
-            raise DataError(f"expected data of type uint8, got {shown(_plain(name), 20)}")
-    raise DataError("expected data of type uint8, got another")
+            if isinstance(_plain(name), str):
+                came = shown(_plain(name), 20)
+    raise DataError(f"expected data of type uint8, got {came}")
 
 def _check_shape(shape: object) -> None:
     "A `DataError` unless an array has as many rows and columns as a batch."
@@ -444,13 +446,20 @@ def _check_shape(shape: object) -> None:
     raise DataError(f"expected data ({N_PER_FILE}, {N_PIXELS}), got ({came})")
 
 # %% ../../nbs/lib/data/batches.ipynb #713d3897
+def _encoded(text: LongText) -> bytes:
+    "The bytes that a text stands for."
+    if np.frombuffer(text.utf8, np.uint8).max() <= 0xC3:
+        try:
+            return text.utf8.decode().encode("latin-1")
+        except UnicodeDecodeError:
+            pass
+    raise DataError("its pixels are a text that stands for no bytes")
+
 def _contents(value: object) -> bytes:
     "An array's bytes, exactly as many as a batch has pixels."
     match value:
         case Call(Known.ENCODE, (LongText() as text, "latin1"), None):
-            if np.frombuffer(text.utf8, np.uint8).max() > 0xC3:
-                raise DataError("its pixels are a text that stands for no bytes")
-            value = text.utf8.decode().encode("latin-1")
+            value = _encoded(text)
     if not isinstance(value, bytes):
         raise DataError(f"expected pixels as bytes, got {_kind(value)}")
     n_bytes = N_PER_FILE * N_PIXELS

@@ -13,14 +13,13 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
 from ..convnet import Views
 from ..core import atomic_path
 from ..data.dataset import CIFAR10, DataError, Spec
 from ..evaluation import Evaluation, evaluate
 from .build import Workbench
 from .recipe import Recipe, recipe_from_dict
+from ..training import read_tensors as read_state
 from ..training import write_tensors
 
 # %% ../../nbs/lib/lab/files.ipynb #e9c274da
@@ -85,12 +84,13 @@ def read_tensors(
 ) -> dict:
     "A file of tensors (on the CPU) and plain values; a `DataError` where it is none."
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_state(path)
         for name in needed:
             if name not in state:
                 raise ValueError(f"no {name} in it")
     except Exception as error:                           # damaged files raise nearly anything
-        reason = type(error).__name__
+        # a ValueError is ours and says what is wrong; the others fill a page
+        reason = str(error) if type(error) is ValueError else type(error).__name__
         raise DataError(
             f"{path} is damaged or not of this course ({reason}): train again"
         ) from error

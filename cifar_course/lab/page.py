@@ -28,9 +28,12 @@ from cifar_course.report import (
 )
 
 # %% ../../nbs/lib/lab/page.ipynb #97c8c760
-def last_loss(recipe: Recipe, history: list[dict]) -> list[dict]:
+def last_loss(
+    recipe: Recipe,
+    history: list[dict],                                 # rows of a run of it, at least one
+) -> list[dict]:
     "The rows at the end of a history that were trained with one loss."
-    losses = []
+    losses = []                                          # the name of each epoch's
     for phase in recipe.phases:
         losses += [phase.loss] * phase.n_epochs
     losses = losses[:len(history)]
@@ -42,26 +45,45 @@ def last_loss(recipe: Recipe, history: list[dict]) -> list[dict]:
     return history[-n:]
 
 # %% ../../nbs/lib/lab/page.ipynb #08a9f419
-def reproduce_command(recipe: Recipe, metrics: dict) -> str:
+def reproduce_command(
+    recipe: Recipe,
+    metrics: dict,                                       # of the run: its source and seed
+) -> str:
     "The command that makes the run again; empty where the recipe is none of ours."
     known = RECIPES.get(recipe.name)
     if known is None or limit_epochs(known, recipe.n_epochs) != recipe:
         return ""
-    words = ["cifar-course", "train", "--data", str(metrics["source"]), "--recipe", recipe.name]
+    words = [
+        "cifar-course", "train",
+        "--data", str(metrics["source"]),
+        "--recipe", recipe.name,
+    ]
     if known.n_epochs != recipe.n_epochs:
         words += ["--epochs", str(recipe.n_epochs)]
-    return shlex.join([*words, "--seed", str(metrics["seed"])])
+    words += ["--seed", str(metrics["seed"])]
+    return shlex.join(words)
 
 # %% ../../nbs/lib/lab/page.ipynb #fd134d1d
-def write_report(folder: str | Path, data: Dataset) -> Path:
-    "Write report.html into a run's folder; `data` is the data set it was trained on."
+def write_report(
+    folder: str | Path,                                  # of a run, finished or not
+    data: Dataset,                                       # that it was trained on
+) -> Path:                                               # the page
+    "Write report.html into a run's folder; a `DataError` for other data, or no run's folder."
     folder = Path(folder)
-    metrics, history = read_metrics(folder), read_history(folder / "history.csv")
+    metrics = read_metrics(folder)
+    history = read_history(folder / "history.csv")
     recipe = read_run_recipe(folder)
     if data.name != metrics["data"]:
-        raise DataError(f"the run was made on {metrics['data']}, this is {data.name}: give the run's own data")
-    template = files("cifar_course.lab") / "report.html"
-    page = jinja2.Environment(autoescape=True).from_string(template.read_text(encoding="utf-8")).render(
+        raise DataError(
+            f"the run was made on {metrics['data']}, this is {data.name}: "
+            "give the run's own data"
+        )
+    reported = None
+    if metrics["source"] == "cifar10":
+        reported = REPORTED.get(recipe.name)
+    text = (files("cifar_course.lab") / "report.html").read_text(encoding="utf-8")
+    template = jinja2.Environment(autoescape=True).from_string(text)
+    page = template.render(
         recipe=recipe,
         spec=data.spec,
         metrics=metrics,
@@ -75,8 +97,9 @@ def write_report(folder: str | Path, data: Dataset) -> Path:
         curves=curve_figures(history, data.spec.n_classes),
         classes=class_figures(metrics, data.class_names),
         predictions=prediction_figures(metrics, data),
-        reported=REPORTED.get(recipe.name) if metrics["source"] == "cifar10" else None,
+        reported=reported,
     )
-    with atomic_path(folder / "report.html") as temporary:
+    path = folder / "report.html"
+    with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    return folder / "report.html"
+    return path
