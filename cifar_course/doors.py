@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['as_size', 'as_tensor', 'as_row', 'as_labels', 'as_shares', 'as_truths', 'as_logits', 'as_logits_and_labels',
-           'as_pair', 'as_matrix', 'as_batch', 'check_batches', 'single_picture_explained']
+           'as_pair', 'as_matrix', 'as_batch', 'check_batches', 'errors_explained']
 
 # %% ../nbs/lib/doors.ipynb #2bf2621a
 import operator
@@ -184,6 +184,7 @@ def as_truths(
 def as_logits(
     logits: object,                                      # (n, k) floats
     what: str = "logits",                                # their name, for the message
+    may_be_whole: bool = False,                          # such as the votes of several networks
 ) -> Tensor:                                             # (n, k) floats of 32 bits or more
     "A row of logits for each picture; a `ValueError` for another shape, or for no floats."
     rows = as_tensor(logits, what)
@@ -193,6 +194,8 @@ def as_logits(
                          f"one picture alone needs {what}[None]")
     if rows.ndim != 2 or shape[1] == 0:
         raise ValueError(f"expected {what} (n, k), got {shape}")
+    if may_be_whole:
+        return rows
     if not rows.is_floating_point():
         raise ValueError(f"expected {what} as floats, got {rows.dtype}: "
                          f"is that what the network puts out?")
@@ -323,11 +326,17 @@ def check_batches(
 
 # %% ../nbs/lib/doors.ipynb #67874ae0
 @contextmanager
-def single_picture_explained() -> Iterator[None]:
-    "Says what to do where batch norm meets a single picture within the block."
+def errors_explained(labels: Tensor) -> Iterator[None]:
+    "Says what to do where batch norm meets a single picture, or a loss meets a label too high."
     try:
         yield
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
         raise ValueError(_TOO_FEW) from error
+    except IndexError as error:
+        if "out of bounds" not in str(error) or labels.is_floating_point():
+            raise
+        lowest, highest = (int(edge) for edge in labels.aminmax())
+        raise ValueError(f"labels from {lowest} to {highest}, which the network has no classes "
+                         f"for: count them from 0, or choose another n_classes") from error

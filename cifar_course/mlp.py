@@ -11,13 +11,20 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
-from numbers import Integral
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .core import choose, evaluation_mode
+from cifar_course.doors import (
+    as_batch,
+    as_logits,
+    as_row,
+    as_size,
+    check_batches,
+    errors_explained,
+)
 
 # %% ../nbs/02_mlp.ipynb #e66598eb
 def count_parameters(
@@ -27,10 +34,10 @@ def count_parameters(
     batch_norm: bool = False,                 # after each hidden layer
 ) -> int:
     "Trainable parameters of an MLP with these layers."
-    layers = itertools.pairwise((in_features, *hidden_sizes, n_classes))
-    n_parameters = sum((m + 1) * n for m, n in layers)
+    sizes = [as_size(n, "a size") for n in (in_features, *hidden_sizes, n_classes)]
+    n_parameters = sum((m + 1) * n for m, n in itertools.pairwise(sizes))
     if batch_norm:
-        n_parameters += 2 * sum(hidden_sizes)
+        n_parameters += 2 * sum(sizes[1:-1])
     return n_parameters
 
 # %% ../nbs/02_mlp.ipynb #b56048f6
@@ -41,7 +48,8 @@ def count_multiplications(
     training: bool = False,                   # a training step, or forward only?
 ) -> int:
     "Multiplications of an MLP's matrix products, per picture."
-    layers = [m * n for m, n in itertools.pairwise((in_features, *hidden_sizes, n_classes))]
+    sizes = [as_size(n, "a size") for n in (in_features, *hidden_sizes, n_classes)]
+    layers = [m * n for m, n in itertools.pairwise(sizes)]
     if not training:
         return sum(layers)
     return 3 * sum(layers) - layers[0]        # no gradient goes back into the pixels
@@ -148,14 +156,17 @@ class Dropout(nn.Dropout):
 # %% ../nbs/02_mlp.ipynb #46739453
 def _check_sizes(hidden_sizes: Sequence[int]) -> list[int]:
     "The sizes as Python's integers; a `ValueError` for one that cannot be."
-    for n in hidden_sizes:
-        is_whole = isinstance(n, Integral) and not isinstance(n, bool)
-        if not is_whole or n < 1:
-            raise ValueError(f"hidden_sizes is {hidden_sizes}: choose whole numbers from 1 up")
-    return [int(n) for n in hidden_sizes]
+    try:
+        return [as_size(n, "a size") for n in hidden_sizes]
+    except (TypeError, ValueError):                       # a TypeError for 512 alone
+        raise ValueError(
+            f"hidden_sizes is {hidden_sizes}: choose whole numbers from 1 up, such as (512,)"
+        ) from None
 
 def _one_per_layer(kind: str, given: object, n_layers: int) -> list:
     "One thing for each hidden layer; a `ValueError` where another number of them is given."
+    if hasattr(given, "tolist"):                          # an array
+        given = given.tolist()
     if not isinstance(given, Sequence):
         return [given] * n_layers
     if len(given) != n_layers:
@@ -211,7 +222,7 @@ class MLP(nn.Sequential):
         if initialisation == "local" and not (batch_norm and sizes):
             raise ValueError("a local start needs a hidden layer with batch_norm")
         layers = [nn.Flatten()]
-        n_in = in_features
+        n_in = as_size(in_features, "in_features")
         for n_out, new_activation, rate in zip(sizes, makers, rates):
             layers.append(nn.Linear(n_in, n_out))
             if batch_norm:
@@ -220,7 +231,7 @@ class MLP(nn.Sequential):
             if rate:
                 layers.append(Dropout(rate))
             n_in = n_out
-        layers.append(nn.Linear(n_in, n_classes))
+        layers.append(nn.Linear(n_in, as_size(n_classes, "n_classes")))
         super().__init__(*layers)
         initialise(self, initialisation, channels)
 
@@ -229,7 +240,14 @@ def accuracy(
     logits: Tensor,  # (n, k)
     labels: Tensor,  # (n,)
 ) -> float:
-    "Share of pictures whose largest logit is their label's; logits (n, k), labels (n,)."
+    """Share of pictures whose largest logit is their label's; logits (n, k), labels (n,).
+
+    A `ValueError` for other shapes, and where there is no picture.
+    """
+    logits = as_logits(logits, may_be_whole=True)
+    labels = as_row(labels, "labels", len(logits), of_rows="argmax").to(logits.device)
+    if len(labels) == 0:
+        raise ValueError("no pictures: expected logits (n, k) of at least one")
     return (logits.argmax(1) == labels).float().mean().item()
 
 # %% ../nbs/02_mlp.ipynb #e9c34df5
@@ -287,13 +305,17 @@ def measure(
 ) -> dict[str, float]:
     """`{"loss": …, "accuracy": …}` of `model` over all pictures, in evaluation mode.
 
-    One entry for each of `metrics`, by its name. A `ValueError` where there are no batches.
+    One entry for each of `metrics`, by its name. A `ValueError` where there are no batches,
+    and for labels that are not (n,).
     """
     tally = Tally()
     with evaluation_mode(model):
-        for xb, yb in batches:
-            logits = model(xb).float()
-            tally.add(loss_fn(logits, yb), logits, yb)
+        for batch in batches:
+            xb, yb = as_batch(batch)
+            with errors_explained(yb):
+                logits = model(xb).float()
+                loss = loss_fn(logits, yb)
+            tally.add(loss, logits, yb)
     return tally.result(metrics)
 
 # %% ../nbs/02_mlp.ipynb #0b73eef8
@@ -309,16 +331,21 @@ def fit(
     """Train `model` in place. One row per epoch: `epoch`, `train_loss` and `train_accuracy`
     on the batches as they were met, `validation_loss` and `validation_accuracy` after them.
 
-    A `ValueError` where there are no batches.
+    A `ValueError` where there are no batches, for labels that are not (n,), and where batch
+    norm would meet a single picture.
     """
+    n_epochs = as_size(n_epochs, "n_epochs")
+    check_batches(model, train_batches, n_epochs)
     was_training = model.training
     history = []
     for epoch in range(1, n_epochs + 1):
         model.train()
         tally = Tally()
-        for xb, yb in train_batches:
-            logits = model(xb)
-            loss = loss_fn(logits, yb)
+        for batch in train_batches:
+            xb, yb = as_batch(batch)
+            with errors_explained(yb):
+                logits = model(xb)
+                loss = loss_fn(logits, yb)
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()
