@@ -25,7 +25,7 @@ MAY_LOAD = {
                    "optimizers", "strategies", "training"),
     "nbdev": (),
     "pandas": ("show", "report", "lab.page", "lab.compare"),           # by seaborn
-    "platformdirs": ("data",),
+    "platformdirs": ("data", "show", "report", "lab.page", "lab.compare"),
     "pooch": (),
     "pydantic": ("cli", "lab", "studies"),
     "requests": (),

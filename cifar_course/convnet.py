@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from .activations import capture
 from .core import choose, evaluation_mode
+from .doors import as_size, as_sizes
 from .mlp import ACTIVATIONS, MLP, initialise
 
 # %% ../nbs/09_convnet.ipynb #691aedaa
@@ -73,6 +74,13 @@ def conv_block(
     return layers
 
 # %% ../nbs/09_convnet.ipynb #bc05a361
+def _shape(in_shape: Sequence[int]) -> list[int]:
+    "Channels, height and width; a `ValueError` for more or fewer numbers."
+    shape = as_sizes(in_shape, "in_shape")
+    if len(shape) != 3:
+        raise ValueError(f"in_shape is {in_shape}: give channels, height and width")
+    return shape
+
 def _size_left(
     height: int,        # of the pictures, in pixels
     width: int,
@@ -133,6 +141,8 @@ class CNN(nn.Sequential):
         initialisation: str | Callable[[Tensor], object] = "he",  # see `initialise`
         in_shape: Sequence[int] = (3, 32, 32),     # of a picture: channels, height, width
     ):
+        channels = as_sizes(channels, "channels")
+        hidden_sizes = as_sizes(hidden_sizes, "hidden_sizes")
         n_blocks = len(channels)
         if n_blocks > 0 and initialisation == "local":
             raise ValueError(
@@ -142,7 +152,8 @@ class CNN(nn.Sequential):
         pools = [True] * n_blocks
         if n_blocks > 0:
             pools[-1] = last_pool
-        n_in, height, width = in_shape
+        n_in, height, width = _shape(in_shape)
+        padding = as_size(padding, "padding", least=0)
         height, width = _size_left(height, width, padding, pools)
         activations = _activations(activation, n_blocks, len(hidden_sizes))
         layers = []
@@ -170,9 +181,13 @@ def describe_layers(
     in_shape: Sequence[int] = (3, 32, 32),  # of a picture: channels, height, width
 ) -> list[dict]:
     """A row for each layer, on one picture: `layer` (its kind), `output` (its shape),
-    `parameters`, and `multiplications` of convolutions and linear layers."""
+    `parameters`, and `multiplications` of convolutions and linear layers.
+
+    A `ValueError` for a model that is no row of layers."""
+    if not isinstance(model, nn.Sequential):
+        raise ValueError(f"expected layers in a row, nn.Sequential, got {type(model).__name__}")
     like = next(model.parameters(), torch.empty(0))      # where the model lies, and its type
-    picture = like.new_zeros(1, *in_shape)
+    picture = like.new_zeros(1, *_shape(in_shape))
     with evaluation_mode(model), torch.no_grad(), capture(model) as outputs:
         model(picture)
     rows = []

@@ -16,41 +16,46 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .core import evaluation_mode
 from .data.dataset import CLASS_NAMES
+from cifar_course.doors import (
+    as_batch,
+    as_labels,
+    as_logits_and_labels,
+    as_matrix,
+    as_row,
+    as_shares,
+    as_size,
+    as_truths,
+)
 
 # %% ../nbs/07_evaluation.ipynb #a6ce2b06
-def _check_classes(kind: str, classes: Tensor, n_classes: int) -> None:
-    "A `ValueError` where a class is none of 0 … `n_classes` - 1."
-    if not len(classes):
-        return
-    lowest, highest = int(classes.min()), int(classes.max())
-    if lowest < 0 or highest >= n_classes:
-        raise ValueError(f"{kind} from {lowest} to {highest}: expected 0 to {n_classes - 1}")
-
 def confusion_matrix(
-    labels: Tensor,                              # (n,) int64, true classes from 0
-    predictions: Tensor,                         # (n,) int64, predicted classes from 0
+    labels: Tensor,                              # (n,) true classes, whole numbers from 0
+    predictions: Tensor,                         # (n,) predicted classes, whole numbers from 0
     n_classes: int = 10,
 ) -> Tensor:                                     # (n_classes, n_classes) int64
     "How often each true class (row) was called each class (column). Misfits: `ValueError`."
+    n_classes = as_size(n_classes, "n_classes")
+    labels = as_labels(labels, n_classes)
+    predictions = as_labels(predictions, n_classes, what="predictions").to(labels.device)
     if labels.shape != predictions.shape:
         came = f"{tuple(labels.shape)} labels and {tuple(predictions.shape)} predictions"
         raise ValueError(f"{came}: expected as many")
-    _check_classes("labels", labels, n_classes)
-    _check_classes("predictions", predictions, n_classes)
     cells = labels * n_classes + predictions     # (n,) numbered row by row
     counts = torch.bincount(cells, minlength=n_classes**2)
     return counts.view(n_classes, n_classes)
 
 # %% ../nbs/07_evaluation.ipynb #e04df53c
 def _ratio(above: Tensor, below: Tensor) -> Tensor:
-    "`above` divided by the counts `below` the line; 0 where nothing was counted."
-    return above / below.clamp(min=1)
+    "`above` divided by the counts, or shares, `below` the line; 0 where nothing was counted."
+    return above / torch.where(below > 0, below, 1)
 
 def class_scores(
-    matrix: Tensor,                              # confusion matrix (n_classes, n_classes)
+    matrix: Tensor,                              # (n_classes, n_classes), counts or shares
 ) -> dict[str, Tensor]:                          # (n_classes,) each
     "Precision, recall, F1 (shares) and support (pictures) of each class; 0 divided by 0 is 0."
+    matrix = as_matrix(matrix)
     right = matrix.diagonal().double()
     predicted = matrix.sum(0)                    # how often each class was said
     support = matrix.sum(1)                      # how often each class occurs
@@ -63,19 +68,20 @@ def class_scores(
 
 # %% ../nbs/07_evaluation.ipynb #f9bbdd58
 def averaged(
-    matrix: Tensor,                              # confusion matrix (n_classes, n_classes)
+    matrix: Tensor,                              # (n_classes, n_classes), counts or shares
     how: str = "macro",                          # macro, weighted (by support) or micro
 ) -> dict[str, float]:
     "Precision, recall and F1 over all classes, as shares. An unknown `how` is a `ValueError`."
     if how not in ("macro", "weighted", "micro"):
         raise ValueError(f"how is {how!r}: choose macro, weighted or micro")
+    matrix = as_matrix(matrix)
     if how == "micro":
-        accuracy = (matrix.trace() / matrix.sum().clamp(min=1)).item()
+        accuracy = _ratio(matrix.trace(), matrix.sum()).item()
         return {"precision": accuracy, "recall": accuracy, "f1": accuracy}
     scores = class_scores(matrix)
     support = scores["support"].double()
     if how == "weighted":
-        weights = support / support.sum()
+        weights = _ratio(support, support.sum())
     else:
         weights = torch.full_like(support, 1 / len(support))
     means = {}
@@ -86,9 +92,16 @@ def averaged(
 # %% ../nbs/07_evaluation.ipynb #8b175b4b
 @dataclass(frozen=True)
 class Evaluation:
-    "What a network says about one set of pictures, and everything that follows from it."
+    """What a network says about one set of pictures, and everything that follows from it.
+
+    A `ValueError` where there is no picture, and where labels do not fit the logits."""
     logits: Tensor                               # (n, n_classes)
     labels: Tensor                               # (n,) int64, true classes from 0
+
+    def __post_init__(self):
+        logits, labels = as_logits_and_labels(self.logits, self.labels, wait=True)
+        object.__setattr__(self, "logits", logits)             # the way into what is frozen
+        object.__setattr__(self, "labels", labels.to(logits.device))
 
     @cached_property
     def predictions(self) -> Tensor:
@@ -131,7 +144,7 @@ class Evaluation:
         "Indices of the `k` most confident predictions, surest first."
         where = (self.right == right).nonzero()[:, 0]
         order = self.confidence[where].argsort(descending=True, stable=True)
-        return where[order[:k]].tolist()
+        return where[order[:as_size(k, "k", least=0)]].tolist()
 
 # %% ../nbs/07_evaluation.ipynb #11509e52
 @torch.no_grad()
@@ -139,32 +152,34 @@ def evaluate(
     model: nn.Module,                            # inputs to logits (n, n_classes)
     batches: Iterable,                           # of (inputs, labels (n,))
 ) -> Evaluation:                                 # on the processor, logits in float32
-    "Judge `model` in evaluation mode; its own mode stays. No batch at all is a `ValueError`."
-    training_parts = [part for part in model.modules() if part.training]
+    """Judge `model` in evaluation mode; each of its parts comes back in the mode it was in.
+
+    A `ValueError` where there is no batch at all, and where labels do not fit the logits."""
     logits = []
     labels = []
-    model.eval()
-    try:
-        for xb, yb in batches:
+    with evaluation_mode(model):
+        for batch in batches:
+            xb, yb = as_batch(batch)
             logits.append(model(xb).float().cpu())
             labels.append(yb.cpu())
-    finally:
-        # part by part: `model.train()` would wake those that were in evaluation mode before
-        for part in training_parts:
-            part.training = True
     if not logits:
         raise ValueError("no batches to evaluate: a generator can be run through only once")
     return Evaluation(torch.cat(logits), torch.cat(labels))
 
 # %% ../nbs/07_evaluation.ipynb #136f3c1d
 def top_confusions(
-    matrix: Tensor,                              # confusion matrix (n_classes, n_classes)
+    matrix: Tensor,                              # (n_classes, n_classes) counts
     k: int = 5,                                  # at most so many
     class_names: Sequence[str] = CLASS_NAMES,    # n_classes of them
 ) -> list[tuple[str, str, int, float]]:
     """The most frequent mistakes: true and predicted class, how often, share of the true class.
 
-    A `ValueError` where the matrix has another number of classes than there are names."""
+    A `ValueError` where the matrix has another number of classes than there are names, and for
+    shares instead of counts."""
+    matrix = as_matrix(matrix)
+    if not torch.equal(matrix, matrix.round()):
+        raise ValueError("expected a matrix of counts, got shares: give it as it was counted")
+    k = as_size(k, "k", least=0)
     n_classes = len(matrix)
     if len(class_names) != n_classes:
         came = f"{n_classes} classes in the matrix and {len(class_names)} class names"
@@ -190,7 +205,12 @@ def reliability(
     """The numbers of a reliability diagram (DeGroot & Fienberg 1983), bin by bin.
 
     How many predictions (`n`), their mean `confidence`, the share right (`accuracy`). The
-    latter two are nan where a bin is empty."""
+    latter two are nan where a bin is empty. A `ValueError` for confidences outside 0…1."""
+    n_bins = as_size(n_bins, "n_bins")
+    confidence = as_shares(confidence).cpu()
+    right = as_truths(right, n=len(confidence)).cpu()
+    if confidence.isnan().any():
+        raise ValueError("a confidence is nan: the network has diverged, lower its rate")
     where = (confidence * n_bins).long()
     where = where.clamp(max=n_bins - 1)          # confidence 1 is in the last bin
 
@@ -209,7 +229,12 @@ def expected_calibration_error(
 ) -> float:                                      # a share, from 0 to 1
     """Mean gap between confidence and share right over the bins, weighted by their sizes.
 
-    From Guo et al. 2017; nan where a confidence is nan."""
+    From Guo et al. 2017; nan where a confidence is nan. A `ValueError` where there is no
+    prediction."""
+    confidence = as_row(confidence, "confidence")
+    right = as_truths(right, n=len(confidence))
+    if len(confidence) == 0:
+        raise ValueError("confidence is empty: expected at least one prediction")
     if confidence.isnan().any():                 # of a network that diverged
         return float("nan")
     bins = reliability(confidence, right, n_bins)
@@ -221,7 +246,12 @@ def fit_temperature(
     logits: Tensor,                              # (n, n_classes)
     labels: Tensor,                              # (n,) int64, true classes from 0
 ) -> float:                                      # from .05 to 20
-    "The number by which to divide the logits for the lowest cross-entropy (Guo et al. 2017)."
+    """The number by which to divide the logits for the lowest cross-entropy (Guo et al. 2017).
+
+    A `ValueError` where labels do not fit the logits, or a logit is nan."""
+    logits, labels = as_logits_and_labels(logits, labels, wait=True)
+    if logits.isnan().any():
+        raise ValueError("a logit is nan: the network has diverged, lower its rate")
     grid = torch.logspace(math.log10(.05), math.log10(20), 241)
     losses = [F.cross_entropy(logits / temperature, labels) for temperature in grid]
     return grid[torch.stack(losses).argmin()].item()
@@ -235,7 +265,12 @@ def bootstrap_interval(
 ) -> tuple[float, float]:                        # lowest and highest accuracy, as shares
     """The middle `level` of the accuracies of resampled pictures: the bootstrap (Efron 1979).
 
-    A `ValueError` where there is no prediction."""
+    A `ValueError` where there is no prediction, and for other numbers than 0 and 1."""
+    right = as_truths(right)
+    n_draws = as_size(n_draws, "n_draws")
+    seed = as_size(seed, "seed", least=0)
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}: choose a share between 0 and 1")
     n = len(right)
     if n == 0:
         raise ValueError("right is empty: expected at least one prediction")

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .doors import as_logits, as_logits_and_labels, as_pair, as_tensor
 from .preprocessing import one_hot
 
 # %% ../nbs/04_losses.ipynb #03775bd1
@@ -24,6 +25,16 @@ def log_softmax(
     return shifted - shifted.exp().sum(-1, keepdim=True).log()
 
 # %% ../nbs/04_losses.ipynb #73149e0e
+def _class_weights(weights: Tensor, logits: Tensor) -> Tensor:
+    "A number for each class, (k,); a `ValueError` for another shape."
+    if not isinstance(weights, Tensor):
+        weights = as_tensor(weights, "weights").to(logits)
+    n_classes = logits.shape[1]
+    if tuple(weights.shape) != (n_classes,):
+        raise ValueError(f"expected weights ({n_classes},), one for each class, "
+                         f"got {tuple(weights.shape)}")
+    return weights
+
 def cross_entropy(
     logits: Tensor,                                      # (n, k)
     labels: Tensor,                                      # (n,) whole numbers from 0 to k - 1
@@ -32,7 +43,13 @@ def cross_entropy(
 ) -> Tensor:                                             # () nats
     """Mean of -log p(label) over the batch; with `weights`, the weighted mean.
 
-    Label smoothing is that of Szegedy et al. 2016."""
+    Label smoothing is that of Szegedy et al. 2016. A `ValueError` where logits, labels and
+    weights do not fit."""
+    logits, labels = as_logits_and_labels(logits, labels)
+    if weights is not None:
+        weights = _class_weights(weights, logits)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing is {label_smoothing}: choose a share from 0 to 1")
     logp = log_softmax(logits)                           # (n, k)
     per_picture = -logp.gather(1, labels[:, None])[:, 0]           # (n,)
     counts = torch.ones_like(per_picture) if weights is None else weights[labels]
@@ -44,11 +61,18 @@ def cross_entropy(
     return (1 - label_smoothing) * hard + label_smoothing * spread
 
 # %% ../nbs/04_losses.ipynb #f20dfc86
+def _fitting(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    "Logits and targets, both (n, k); a `ValueError` for other shapes."
+    logits = as_logits(logits)
+    advice = f"labels need one_hot(labels, {logits.shape[1]})"
+    return as_pair(logits, targets, ("logits", "targets"), advice)
+
 def soft_cross_entropy(
     logits: Tensor,                                      # (n, k)
     targets: Tensor,                                     # (n, k) probabilities, one-hot or soft
 ) -> Tensor:                                             # () nats
-    "Mean cross-entropy of the softmax against target probabilities."
+    "Mean cross-entropy of the softmax against target probabilities; misfits: `ValueError`."
+    logits, targets = _fitting(logits, targets)
     return -(targets * log_softmax(logits)).sum(1).mean()
 
 # %% ../nbs/04_losses.ipynb #4e746bc0
@@ -58,7 +82,9 @@ def kl_divergence(
 ) -> Tensor:                                             # () nats, 0 for a perfect answer
     """Mean Kullback-Leibler divergence of the softmax from target probabilities.
 
-    It is cross-entropy less the targets' own entropy (Kullback & Leibler 1951)."""
+    It is cross-entropy less the targets' own entropy (Kullback & Leibler 1951). Other shapes
+    than (n, k) for both are a `ValueError`."""
+    logits, targets = _fitting(logits, targets)
     minus_entropy = torch.special.xlogy(targets, targets).sum(1).mean()
     return soft_cross_entropy(logits, targets) + minus_entropy
 
@@ -70,14 +96,16 @@ def kl_of_labels(
     """Mean KL divergence of the softmax from one-hot labels.
 
     A label outside 0 to k - 1 raises a `ValueError`."""
+    logits, labels = as_logits_and_labels(logits, labels)
     return kl_divergence(logits, one_hot(labels, logits.shape[1]))
 
 # %% ../nbs/04_losses.ipynb #da0f70a2
 def mse(
     prediction: Tensor,                                  # any shape
-    y: Tensor,                                           # the truth, of a shape that broadcasts
+    y: Tensor,                                           # the truth, of the same shape
 ) -> Tensor:                                             # () the square of y's unit
-    "Mean squared error; its best constant is the mean."
+    "Mean squared error; its best constant is the mean. Two shapes are a `ValueError`."
+    prediction, y = as_pair(prediction, y)
     return (prediction - y).square().mean()
 
 # %% ../nbs/04_losses.ipynb #59f26a76
@@ -88,14 +116,16 @@ def mse_of_softmax(
     """Squared error between softmax probabilities and one-hot labels, mean over all n * k.
 
     Report 2 trained with it. A label outside 0 to k - 1 raises a `ValueError`."""
+    logits, labels = as_logits_and_labels(logits, labels)
     return mse(logits.softmax(1), one_hot(labels, logits.shape[1]))
 
 # %% ../nbs/04_losses.ipynb #913a90d2
 def mae(
     prediction: Tensor,                                  # any shape
-    y: Tensor,                                           # the truth, of a shape that broadcasts
+    y: Tensor,                                           # the truth, of the same shape
 ) -> Tensor:                                             # () in y's unit
-    "Mean absolute error; its best constant is the median."
+    "Mean absolute error; its best constant is the median. Two shapes are a `ValueError`."
+    prediction, y = as_pair(prediction, y)
     return (prediction - y).abs().mean()
 
 # %% ../nbs/04_losses.ipynb #3475397c
@@ -106,6 +136,7 @@ def mae_of_softmax(
     """Absolute error between softmax probabilities and one-hot labels, mean over all n * k.
 
     A label outside 0 to k - 1 raises a `ValueError`."""
+    logits, labels = as_logits_and_labels(logits, labels)
     return mae(logits.softmax(1), one_hot(labels, logits.shape[1]))
 
 # %% ../nbs/04_losses.ipynb #71e9c92f
@@ -116,7 +147,9 @@ def focal_loss(
 ) -> Tensor:                                             # () nats
     """Mean of -(1 - p)^gamma log p, with p the probability of the label.
 
-    What is nearly right counts little (Lin et al. 2017)."""
+    What is nearly right counts little (Lin et al. 2017). Labels that do not fit the logits are
+    a `ValueError`."""
+    logits, labels = as_logits_and_labels(logits, labels)
     logp = log_softmax(logits).gather(1, labels[:, None])[:, 0]    # (n,)
     missing = (1 - logp.exp()).clamp(min=1e-12)          # a root's slope at 0 would be infinite
     return -(missing**gamma * logp).mean()
@@ -135,10 +168,13 @@ LOSSES = {                                               # all take logits (n, k
 # %% ../nbs/04_losses.ipynb #7cc6ad45
 def huber(
     prediction: Tensor,                                  # any shape
-    y: Tensor,                                           # the truth, of a shape that broadcasts
+    y: Tensor,                                           # the truth, of the same shape
     delta: float = 1.,                                   # in y's unit: from here on, a line
 ) -> Tensor:                                             # () the square of y's unit
-    "Mean of half the squared error up to `delta`, of a straight line beyond (Huber 1964)."
+    """Mean of half the squared error up to `delta`, of a straight line beyond (Huber 1964).
+
+    Two shapes are a `ValueError`."""
+    prediction, y = as_pair(prediction, y)
     error = (prediction - y).abs()
     parabola = error.square() / 2
     line = delta * (error - delta / 2)
@@ -147,12 +183,16 @@ def huber(
 # %% ../nbs/04_losses.ipynb #1870a274
 def quantile_loss(
     prediction: Tensor,                                  # any shape
-    y: Tensor,                                           # the truth, of a shape that broadcasts
+    y: Tensor,                                           # the truth, of the same shape
     q: float = .5,                                       # share of y that is to lie below, 0…1
 ) -> Tensor:                                             # () in y's unit
     """Mean cost where a unit too low costs q and a unit too high 1 - q.
 
-    Its best constant is the q-quantile (Koenker & Bassett 1978)."""
+    Its best constant is the q-quantile (Koenker & Bassett 1978). Two shapes, and a q outside
+    0…1, are a `ValueError`."""
+    prediction, y = as_pair(prediction, y)
+    if not 0 <= q <= 1:
+        raise ValueError(f"q is {q}: choose a share from 0 to 1")
     error = y - prediction
     return torch.maximum(q * error, (q - 1) * error).mean()
 
@@ -163,6 +203,10 @@ def binary_cross_entropy(
 ) -> Tensor:                                             # () nats
     """Mean of -y log p - (1 - y) log(1 - p) with p = sigmoid(logits).
 
-    It never computes p, so that it is right for logits of any size."""
+    It never computes p, so that it is right for logits of any size. Two shapes are a
+    `ValueError`, and so is a y outside 0…1, such as -1 for no."""
+    logits, y = as_pair(logits, y, ("logits", "y"))
+    if y.device.type == "cpu" and not ((y >= 0) & (y <= 1)).all():
+        raise ValueError(f"y from {y.min():g} to {y.max():g}: expected 1 for yes and 0 for no")
     log_of_sum = torch.logaddexp(logits, torch.zeros_like(logits))           # log(1 + e^z)
     return (log_of_sum - y * logits).mean()

@@ -22,6 +22,7 @@ from cifar_course.doors import (
     as_logits,
     as_row,
     as_size,
+    as_sizes,
     check_batches,
     errors_explained,
 )
@@ -34,7 +35,7 @@ def count_parameters(
     batch_norm: bool = False,                 # after each hidden layer
 ) -> int:
     "Trainable parameters of an MLP with these layers."
-    sizes = [as_size(n, "a size") for n in (in_features, *hidden_sizes, n_classes)]
+    sizes = as_sizes((in_features, *hidden_sizes, n_classes), "the list of sizes")
     n_parameters = sum((m + 1) * n for m, n in itertools.pairwise(sizes))
     if batch_norm:
         n_parameters += 2 * sum(sizes[1:-1])
@@ -48,7 +49,7 @@ def count_multiplications(
     training: bool = False,                   # a training step, or forward only?
 ) -> int:
     "Multiplications of an MLP's matrix products, per picture."
-    sizes = [as_size(n, "a size") for n in (in_features, *hidden_sizes, n_classes)]
+    sizes = as_sizes((in_features, *hidden_sizes, n_classes), "the list of sizes")
     layers = [m * n for m, n in itertools.pairwise(sizes)]
     if not training:
         return sum(layers)
@@ -154,15 +155,6 @@ class Dropout(nn.Dropout):
         return x * (kept * factor)
 
 # %% ../nbs/02_mlp.ipynb #46739453
-def _check_sizes(hidden_sizes: Sequence[int]) -> list[int]:
-    "The sizes as Python's integers; a `ValueError` for one that cannot be."
-    try:
-        return [as_size(n, "a size") for n in hidden_sizes]
-    except (TypeError, ValueError):                       # a TypeError for 512 alone
-        raise ValueError(
-            f"hidden_sizes is {hidden_sizes}: choose whole numbers from 1 up, such as (512,)"
-        ) from None
-
 def _one_per_layer(kind: str, given: object, n_layers: int) -> list:
     "One thing for each hidden layer; a `ValueError` where another number of them is given."
     if hasattr(given, "tolist"):                          # an array
@@ -216,7 +208,7 @@ class MLP(nn.Sequential):
         initialisation: str | Callable[[Tensor], object] = "he",  # see `initialise`
         channels: int = 3,                         # only a local start asks
     ):
-        sizes = _check_sizes(hidden_sizes)
+        sizes = as_sizes(hidden_sizes, "hidden_sizes")
         makers = _activation_makers(activation, len(sizes))
         rates = _dropout_rates(dropout, len(sizes))
         if initialisation == "local" and not (batch_norm and sizes):
