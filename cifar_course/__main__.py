@@ -1,7 +1,6 @@
 """`python -m cifar_course` is `cifar-course`"""
-import sys
 
-from cifar_course.cli import main
+from cifar_course.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['print_table', 'tell', 'hint', 'print_summary', 'parse_value', 'parse_changes', 'find_recipe', 'recipe_to_train',
-           'claim_folder', 'load', 'run_train', 'run_evaluate', 'run_predict', 'run_data', 'run_recipes', 'run_runs',
-           'run_report', 'run_record', 'run_drift', 'build_parser', 'main']
+           'new_folder', 'load', 'run_train', 'run_evaluate', 'run_predict', 'run_data', 'run_recipes', 'run_runs',
+           'run_report', 'run_record', 'run_drift', 'build_parser', 'main', 'Forgiving', 'program']
 
 # %% ../nbs/lib/cli.ipynb #09d35e8f
 import argparse
@@ -15,6 +15,7 @@ import itertools
 import json
 import os
 import shlex
+import signal
 import sys
 import time
 import traceback
@@ -139,12 +140,12 @@ def recipe_to_train(args: argparse.Namespace) -> Recipe:
     return check_recipe(recipe)
 
 # %% ../nbs/lib/cli.ipynb #6fb26edc
-def claim_folder(
+def new_folder(
     out: str | None,                                     # the folder that was asked for
     name: str,                                           # of the recipe
 ) -> Path:
     "The run's own new folder: `out`, which must be empty or not there, or runs/NAME-TIME."
-    if out:
+    if out is not None:
         folder = Path(out)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ValueError(f"{folder} is there already: choose another --out, or --resume it")
@@ -180,17 +181,35 @@ class _Job(NamedTuple):
     source: str                                          # of the data, as for `load`
     size: int | None
     seed: int
-    folder: Path
+    folder: Path | None                                  # None: still to be made
     checkpoint: dict | None                              # None: of a new run
 
 def _started(args: argparse.Namespace) -> _Job:
-    "A new run, with a folder of its own."
+    "A new run, or the unfinished one in `--out` if it has the same settings."
     recipe = recipe_to_train(args)
     source = args.data or "standin"
     if Path(source).is_dir():
         source = str(Path(source).resolve())             # to go on with it from elsewhere
-    folder = claim_folder(args.out, recipe.name)
-    return _Job(recipe, source, args.size, args.seed or 0, folder, checkpoint=None)
+    job = _Job(recipe, source, args.size, args.seed or 0, folder=None, checkpoint=None)
+    if args.out is not None and _is_unfinished(Path(args.out)):
+        return _the_same(job, Path(args.out))
+    return job
+
+def _is_unfinished(folder: Path) -> bool:
+    "Does a run that was killed or interrupted lie there?"
+    return any((folder / name).exists() for name in ("run.json", "checkpoint.pt"))
+
+def _the_same(job: _Job, folder: Path) -> _Job:
+    "The job as the unfinished run in `folder`; a `ValueError` where that is another."
+    from cifar_course.lab.files import read_checkpoint
+
+    recipe, checkpoint = read_checkpoint(folder)
+    found = recipe, checkpoint["source"], checkpoint["seed"]
+    if found != (job.recipe, job.source, job.seed):
+        raise ValueError(f"{folder} holds an unfinished run of another recipe, data or seed: "
+                         "--resume it, or choose another --out")
+    hint(f"Going on with the unfinished run in {folder}")
+    return job._replace(folder=folder, checkpoint=checkpoint)
 
 def _resumed(args: argparse.Namespace) -> _Job:
     "The run to go on with, as it was started; a `ValueError` where other settings are given."
@@ -200,6 +219,8 @@ def _resumed(args: argparse.Namespace) -> _Job:
         if getattr(args, name) not in (None, []):
             raise ValueError("--resume goes on with the run's own settings: "
                              f"leave out --{name}")
+    if not args.resume:
+        raise ValueError("--resume: name the folder of a run")
     recipe, checkpoint = read_checkpoint(args.resume)
     size = spec_from_dict(checkpoint.get("spec")).width
     source, seed = checkpoint["source"], checkpoint["seed"]
@@ -216,20 +237,20 @@ def _check_device(device: str | None) -> None:
         reason = str(error).splitlines()[0]
         raise ValueError(f"--device {device}: there is none here ({reason})") from error
 
-def _train(args: argparse.Namespace, job: _Job) -> None:
+def _data_of(args: argparse.Namespace, job: _Job):
+    "The job's pictures; a `ValueError` where they are not those of the run to go on with."
+    data = load(job.source, args.root, job.size)
+    if job.checkpoint and job.checkpoint["data"] != data.name:
+        raise ValueError(f"{job.folder} was trained on {job.checkpoint['data']}, "
+                         f"this is {data.name}: give its own data with --root")
+    return data
+
+def _train(args: argparse.Namespace, job: _Job, data) -> None:
     "Train and write the report, and say so."
     from cifar_course.lab.page import write_report
     from cifar_course.lab.run import train_run
 
-    data = load(job.source, args.root, job.size)
-    doing = "Training"
-    if job.checkpoint:
-        doing = "Resuming"
-        trained_on = job.checkpoint["data"]
-        if trained_on != data.name:
-            raise ValueError(f"{job.folder} was trained on {trained_on}, this is {data.name}: "
-                             "give its own data with --root")
-    tell(args, f"{doing} {job.recipe.name} on {data!r}")
+    tell(args, f"{'Resuming' if job.checkpoint else 'Training'} {job.recipe.name} on {data!r}")
     train_run(
         job.recipe,
         data,
@@ -252,11 +273,18 @@ def _say_what_is_left(folder: Path, root: str | None, resumable: bool) -> None:
     if (folder / "metrics.json").exists():
         left.append(f"the best weights so far and all figures are in {folder}; "
                     f"a report of them: cifar-course report {quoted}{more}")
-    if resumable and (folder / "checkpoint.pt").exists():
+    if resumable and _is_unfinished(folder):
         left.append(f"go on with: cifar-course train --resume {quoted}{more}")
     if not left:
         left.append("nothing was measured yet, and nothing was written")
     hint("Stopped: " + "; ".join(left))
+
+def _remove_if_empty(folder: Path) -> None:
+    "Take back a folder that we made and nothing was written to, and an empty `runs` above it."
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+        if folder.parent == Path("runs"):
+            folder.parent.rmdir()
 
 # %% ../nbs/lib/cli.ipynb #40f93349
 def run_train(args: argparse.Namespace) -> int:
@@ -266,16 +294,18 @@ def run_train(args: argparse.Namespace) -> int:
 
     with flushed_denormals(), threads(args.threads):
         _check_device(args.device)
-        job = _resumed(args) if args.resume else _started(args)
+        job = _started(args) if args.resume is None else _resumed(args)
+        data = _data_of(args, job)
+        if job.folder is None:
+            job = job._replace(folder=new_folder(args.out, job.recipe.name))
         try:
-            _train(args, job)
+            _train(args, job, data)
         except (KeyboardInterrupt, TrainingDiverged) as error:
             interrupted = isinstance(error, KeyboardInterrupt)
             _say_what_is_left(job.folder, args.root, resumable=interrupted)
             raise
         finally:
-            if job.folder.is_dir() and not any(job.folder.iterdir()):
-                job.folder.rmdir()
+            _remove_if_empty(job.folder)
     if job.source == "standin":
         tell(args, "This was the stand-in, drawn pictures, not CIFAR-10. For CIFAR-10: "
                    "cifar-course data --download, then cifar-course train --data cifar10")
@@ -354,7 +384,7 @@ def _get_cifar10(args: argparse.Namespace) -> None:
     if args.archive:
         archive = verify_archive(args.archive)
         print(f"Unpacked into {extract_archive(archive, data_roots(args.root)[0])}")
-    elif args.download and find_cifar10(args.root) is None:
+    elif args.download:
         from cifar_course.data.download import download_cifar10
 
         print(f"CIFAR-10 is in {download_cifar10(args.root, args.mirror)}")
@@ -724,28 +754,87 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 # %% ../nbs/lib/cli.ipynb #f3301c8d
-def _stop_talking() -> None:
-    "The reader of our output has gone: what is left to say goes nowhere."
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
-
 def main(
     argv: list[str] | None = None,                       # None: what the shell gave
 ) -> int:
     "Run one command; its exit status: 0, 1 after an error, 130 after Ctrl-C."
     args = build_parser().parse_args(argv)
     try:
-        status = args.run_command(args)
-        sys.stdout.flush()
-        return status
+        return args.run_command(args)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        _stop_talking()
         return 1
-    except (ValueError, FloatingPointError, OSError) as error:
-        if args.debug:
+    except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
+        if args.debug or not _is_ours(error):
             traceback.print_exc()
         hint(f"cifar-course: {error}")
         return 1
+
+def _is_ours(error: Exception) -> bool:
+    "Does it say what to do? Of Python's RuntimeErrors, only that of `~nobody` does."
+    return not isinstance(error, RuntimeError) or "home directory" in str(error)
+
+# %% ../nbs/lib/cli.ipynb #9b9bcf83
+class Forgiving:
+    "A text stream that loses what it cannot write; `failed` says whether it did."
+    def __init__(self, stream):
+        self.stream, self.failed = stream, False
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+    def write(self, text: str) -> int:
+        "All of the text, or nothing."
+        self._try("write", text)
+        return len(text)
+
+    def flush(self) -> None:
+        "What waits to be written."
+        self._try("flush")
+
+    def _try(self, action: str, *arguments) -> None:
+        "Do it, unless it failed before."
+        if self.stream is None or self.failed:
+            return
+        try:
+            getattr(self.stream, action)(*arguments)
+        except (OSError, ValueError):                    # full, closed, or nobody reads
+            self.failed = True
+
+    def isatty(self) -> bool:
+        "Does somebody watch?"
+        return self.stream is not None and self.stream.isatty()
+
+    def fileno(self) -> int:
+        "The stream's own number, if it has one."
+        if self.stream is None:
+            raise OSError("there is no stream")
+        return self.stream.fileno()
+
+    @property
+    def encoding(self) -> str:
+        "The stream's own."
+        return getattr(self.stream, "encoding", None) or "utf-8"
+
+# %% ../nbs/lib/cli.ipynb #b6376f18
+def program() -> None:
+    "`cifar-course` as a program: `main` with streams that cannot fail, and an exit status."
+    sys.stdout, sys.stderr = Forgiving(sys.stdout), Forgiving(sys.stderr)
+    os.environ["MPLBACKEND"] = "agg"
+    with contextlib.suppress(ValueError):                # not in the main thread
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status = main()
+    finally:
+        sys.stdout.flush()
+        _leave_quietly()
+    if sys.stdout.failed and status == 0:
+        status = 1                                       # what was asked for did not arrive
+    sys.exit(status)
+
+def _leave_quietly() -> None:
+    "Python flushes its own streams at the end, and complains where it cannot: let it not."
+    for forgiving in (sys.stdout, sys.stderr):
+        if forgiving.failed:
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), forgiving.fileno())

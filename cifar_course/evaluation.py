@@ -231,7 +231,7 @@ def expected_calibration_error(
 
     From Guo et al. 2017; nan where a confidence is nan. A `ValueError` where there is no
     prediction."""
-    confidence = as_row(confidence, "confidence")
+    confidence = as_row(confidence, "confidence", of_rows="amax")
     right = as_truths(right, n=len(confidence))
     if len(confidence) == 0:
         raise ValueError("confidence is empty: expected at least one prediction")

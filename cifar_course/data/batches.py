@@ -512,7 +512,9 @@ def parse_batch(raw: bytes) -> tuple[Tensor, Tensor]:
 
 # %% ../../nbs/lib/data/batches.ipynb #1d86c62f
 def parse_binary(raw: bytes) -> tuple[Tensor, Tensor]:
-    "Images (10000, 3, 32, 32) uint8 and labels (10000,) int64 of a file of the binary version."
+    """Images (10000, 3, 32, 32) uint8 and labels (10000,) int64 of a file of plain bytes.
+
+    A `DataError` where its size or a label is wrong."""
     n_record = 1 + N_PIXELS
     if len(raw) != N_PER_FILE * n_record:
         raise DataError(f"expected {N_PER_FILE * n_record:,} bytes, got {len(raw):,}")

@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['FOLDER', 'BATCH_FILES', 'BINARY_FOLDER', 'BINARY_FILES', 'MOST_BYTES', 'FETCH', 'REPLACE', 'OFFICIAL', 'KNOWN_COPIES',
-           'ARCHIVE', 'ARCHIVE_MD5', 'BINARY_ARCHIVE_MD5', 'OTHER_FILES', 'FETCH_ARCHIVE', 'MOST_MEMBERS',
-           'MOST_ARCHIVE_BYTES', 'MOST_AT_ONCE', 'MOST_READS', 'Member', 'parse_file', 'read_batch', 'version_of',
-           'is_complete', 'fingerprint', 'read_folder', 'data_roots', 'find_under', 'find_cifar10', 'BoundedFile',
-           'archive_files', 'working_folder', 'extract_archive', 'md5_of', 'verify_archive', 'load_cifar10']
+           'ARCHIVE', 'ARCHIVE_MD5', 'BINARY_ARCHIVE_MD5', 'OTHER_FILES', 'FETCH_ARCHIVE', 'DISK_ERRORS',
+           'MOST_MEMBERS', 'MOST_ARCHIVE_BYTES', 'MOST_AT_ONCE', 'MOST_READS', 'Member', 'parse_file', 'read_batch',
+           'version_of', 'is_complete', 'fingerprint', 'read_folder', 'data_roots', 'find_under', 'find_cifar10',
+           'BoundedFile', 'archive_files', 'working_folder', 'extract_archive', 'md5_of', 'verify_archive',
+           'load_cifar10']
 
 # %% ../../nbs/lib/data/cifar10.ipynb #b0f821ff
+import errno
 import gzip
 import hashlib
 import os
@@ -61,7 +63,9 @@ REPLACE = "move this one file away, then run `cifar-course data --download`"
 
 # %% ../../nbs/lib/data/cifar10.ipynb #0cf81e46
 def parse_file(name: str, raw: bytes) -> tuple[Tensor, Tensor]:
-    "Images and labels of a batch file's bytes; `name` says which version it is of."
+    """Images (10000, 3, 32, 32) uint8 and labels (10000,) int64 of a batch file's bytes.
+
+    `name` says which version it is of: that of plain bytes ends in .bin."""
     if name.endswith(".bin"):
         return parse_binary(raw)
     return parse_batch(raw)
@@ -113,8 +117,8 @@ def read_folder(
 ) -> Dataset:
     "The data set in a folder; a `DataError` says which of its files is wrong."
     folder = Path(folder)
-    files = version_of(folder)
-    images, labels, md5s = zip(*[read_batch(folder / file) for file in files])
+    parts = [read_batch(folder / file) for file in version_of(folder)]
+    images, labels, md5s = zip(*parts)
     if name is None:
         copy = fingerprint(list(md5s))
         name = KNOWN_COPIES.get(copy, f"CIFAR-10 (unknown copy {copy[:8]})")
@@ -176,6 +180,7 @@ ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
 BINARY_ARCHIVE_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # of cifar-10-binary.tar.gz
 OTHER_FILES = ("batches.meta", "batches.meta.txt", "readme.html")
 FETCH_ARCHIVE = f"fetch {ARCHIVE} again"
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
 MOST_MEMBERS = 100                                       # files and folders in an archive
 MOST_ARCHIVE_BYTES = 450_000_000                         # before and after it is unpacked
 MOST_AT_ONCE = 1 << 17
@@ -378,7 +383,7 @@ def _move_into_place(unpacked: Path, folder: Path) -> Path:
 
 def _unpacking_error(archive: Path, root: Path, error: Exception) -> DataError:
     "What is said of an archive that cannot be unpacked, or of a folder that cannot take it."
-    if isinstance(error, OSError) and error.errno:
+    if getattr(error, "errno", None) in DISK_ERRORS:
         return file_error(root, f"cannot be written to ({error.strerror})",
                           "make room, or choose another folder")
     reason = str(error) or type(error).__name__
@@ -417,7 +422,9 @@ def md5_of(file: BinaryIO) -> str:
 
 # %% ../../nbs/lib/data/cifar10.ipynb #b7004204
 def verify_archive(path: str | Path, md5: str = ARCHIVE_MD5) -> Path:
-    "The path itself if it is an official archive or holds the official files."
+    """The path itself, if it is an official archive or holds the official files.
+
+    Else a `DataError` with the MD5 that it has."""
     with open_regular(Path(path), MOST_ARCHIVE_BYTES, FETCH_ARCHIVE) as file:
         found = md5_of(file)
         file.seek(0)

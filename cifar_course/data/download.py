@@ -7,7 +7,6 @@ __all__ = ['ARCHIVE_BYTES', 'MIRRORS', 'SLOWEST', 'MOST_REDIRECTS', 'MirrorError
            'fetch', 'download_cifar10']
 
 # %% ../../nbs/lib/data/download.ipynb #1b673e42
-import errno
 import hashlib
 import http.client
 import io
@@ -30,6 +29,7 @@ from .batches import MOST_SAID, file_error, open_regular, shown
 from cifar_course.data.cifar10 import (
     ARCHIVE,
     ARCHIVE_MD5,
+    DISK_ERRORS,
     MOST_ARCHIVE_BYTES,
     data_roots,
     extract_archive,
@@ -297,7 +297,7 @@ def _fetch_from_any(urls: Iterable[str], path: Path, **settings) -> None:
         try:
             return fetch(url, path, **settings)
         except (MirrorError, http.client.HTTPException, OSError, ValueError) as error:
-            if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if getattr(error, "errno", None) in DISK_ERRORS:
                 raise file_error(path, f"cannot be written ({error.strerror})",
                                  "make room, or choose another folder") from error
             failures[url] = _reason(error)
@@ -325,7 +325,7 @@ def download_cifar10(
     mirrors: Iterable[str] | None = None,                # None: CIFAR_COURSE_MIRRORS, MIRRORS
     md5: str = ARCHIVE_MD5,
     n_bytes: int = ARCHIVE_BYTES,
-    timeout: float = 30,                                 # seconds that a mirror may be silent
+    timeout: float = 30,                                 # seconds for an answer, and each part
     progress: bool = True,
 ) -> Path:
     """Download CIFAR-10 (170 MB), unpack it under `root` and return the folder.

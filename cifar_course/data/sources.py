@@ -6,6 +6,7 @@
 __all__ = ['load_data']
 
 # %% ../../nbs/lib/data/sources.ipynb #5c0009df
+import os
 from pathlib import Path
 
 from ..core import in_test
@@ -14,6 +15,16 @@ from .dataset import DataError, Dataset
 from .standin import load_standin
 
 # %% ../../nbs/lib/data/sources.ipynb #763f672f
+def _cifar10_is_here(root: str | Path | None) -> bool:
+    "Is CIFAR-10 on disk? What the user set must hold it: else the stand-in came unasked."
+    if find_cifar10(root) is not None:
+        return True
+    for place in (root, os.environ.get("CIFAR_COURSE_DATA")):
+        if place:
+            raise DataError(f"there is no CIFAR-10 in {place}, where you said it is: "
+                            "correct that, or run `cifar-course data --download`")
+    return False
+
 def load_data(
     name: str | Path = "auto",                           # cifar10, standin, auto, or a folder
     root: str | Path | None = None,                      # where CIFAR-10 lies
@@ -27,7 +38,7 @@ def load_data(
     if name == "auto" and in_test():
         return load_standin(2_000, 500)
     if name == "auto":
-        name = "cifar10" if find_cifar10(root) else "standin"
+        name = "cifar10" if _cifar10_is_here(root) else "standin"
     if name == "cifar10":
         return load_cifar10(root, download)
     if name == "standin":

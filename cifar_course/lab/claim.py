@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-with contextlib.suppress(ImportError):                   # Windows has none: there, nobody is locked out
+with contextlib.suppress(ImportError):                   # Windows has none: there is no lock
     import fcntl
 
 # %% ../../nbs/lib/lab/claim.ipynb #c0b9cc37
@@ -52,8 +52,9 @@ def claimed(
     try:
         file = open(folder / CLAIM, "r+" if go_on else "x", encoding="utf-8")
     except FileExistsError:
-        raise ValueError(f"{folder} holds an unfinished run: resume it, or choose another folder") from None
-    except FileNotFoundError:                            # gone on with, but from an older version
+        message = f"{folder} holds an unfinished run: resume it, or choose another folder"
+        raise ValueError(message) from None
+    except FileNotFoundError:                            # of an older version
         file = open(folder / CLAIM, "x", encoding="utf-8")
     with file:
         _lock(file, folder)

@@ -54,7 +54,12 @@ class Schema(BaseModel):
     "What a dictionary of a file must hold; what else is in it is left alone."
     model_config = ConfigDict(extra="allow", allow_inf_nan=False, strict=True)
 
-def check_schema(path: str | Path, value: dict, schema: type[Schema], advice: str = ADVICE) -> dict:
+def check_schema(
+    path: str | Path,                                    # of the file that the value is from
+    value: dict,
+    schema: type[Schema],
+    advice: str = ADVICE,
+) -> dict:
     "The value itself if it fits; else a `DataError` that names the file and the first misfit."
     try:
         schema.model_validate(value)
@@ -126,10 +131,13 @@ class Metrics(Schema):
         if any(len(row) != n for row in self.matrix):
             raise ValueError("the confusion matrix is not square")
         if self.spec is not None and len(self.spec.class_names) != n:
-            raise ValueError(f"a confusion matrix of {n} classes, but {len(self.spec.class_names)} names")
-        for example in (*self.examples.get("right", ()), *self.examples.get("wrong", ())):
-            if max(example.true, example.predicted) >= n:
-                raise ValueError(f"an example of class {max(example.true, example.predicted)}, of {n} classes")
+            n_names = len(self.spec.class_names)
+            raise ValueError(f"a confusion matrix of {n} classes, but {n_names} names")
+        for kind in self.examples.values():
+            for example in kind:
+                label = max(example.true, example.predicted)
+                if label >= n:
+                    raise ValueError(f"an example of class {label}, of {n} classes")
         if self.judged_on == "test" and self.test is None:
             raise ValueError("judged on the test pictures, but without their figures")
         return self
@@ -144,10 +152,13 @@ class RunFile(Schema):
     spec: SpecFile | None = None
 
 # %% ../../nbs/lib/lab/schemas.ipynb #e57fea87
-_COLUMNS = ("epoch", "lr", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy", "seconds")
+_COLUMNS = (
+    "epoch", "lr", "train_loss", "train_accuracy",
+    "validation_loss", "validation_accuracy", "seconds",
+)
 
 def _numbers(row: dict, epoch: int) -> dict:
-    "The epoch as a whole number, the rest as floats; a `ValueError` for what is no finite number."
+    "The epoch as a whole number, the rest as floats; a `ValueError` where one is no number."
     if None in row or None in row.values():
         raise ValueError(f"line {epoch + 1} has not as many fields as the first")
     numbers = {}

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 
 from ..core import choose
 from ..data.dataset import CLASS_NAMES
+from ..doors import as_matrix, as_tensor
 
 # %% ../../nbs/lib/show/plots.ipynb #e6db3740
 _PALETTE = sns.color_palette("colorblind", 10).as_hex()
@@ -43,8 +44,12 @@ def _legend(ax: Axes, **where) -> None:
         text.set_parse_math(False)
 
 def _short(name: str, most: int = 24) -> str:
-    "`name`, cut to `most` signs."
-    return name if len(name) <= most else name[:most - 1] + "…"
+    "`name` in at most `most` signs: of a longer one, its beginning and its end."
+    if len(name) <= most:
+        return name
+    n_end = (most - 1) // 2
+    n_start = most - 1 - n_end
+    return f"{name[:n_start]}…{name[-n_end:]}"
 
 def _spaced(n: int, most: int) -> range:
     "0 to n - 1, or every second, third, … of them, so that they are at most `most`."
@@ -69,6 +74,10 @@ def tile(
     return rows.reshape(n_rows * height, n_columns * width, 3)
 
 # %% ../../nbs/lib/show/plots.ipynb #159141f2
+def _fitted(title: str) -> str:
+    "The title with lines of at most 28 signs."
+    return "\n".join(_short(line, 28) for line in title.split("\n"))
+
 def plot_images(
     images,                                              # (n, 1 or 3, h, w) uint8
     titles=None,                                         # n texts, each of one or two lines
@@ -78,7 +87,7 @@ def plot_images(
     "A grid of pictures, each under its title."
     if len(images) == 0:
         raise ValueError("no pictures to plot")
-    titles = [] if titles is None else [str(title) for title in titles]
+    titles = [] if titles is None else [_fitted(str(title)) for title in titles]
     if titles and len(titles) != len(images):
         raise ValueError(f"{len(images)} pictures, {len(titles)} titles: give each picture one")
     n_columns = min(n_columns, len(images))
@@ -95,7 +104,7 @@ def plot_images(
     ax.set_axis_off()
 
     lines = "\n".join(titles).split("\n")
-    size = min(7, 130 / max(1, *map(len, lines)))        # points; 18 signs of 7 points fit
+    size = min(7, 115 / max(1, *map(len, lines)))        # points; 16 signs of 7 points fit
     for i, title in enumerate(titles):
         row, column = divmod(i, n_columns)
         x = (column + .5) * width
@@ -138,33 +147,40 @@ def plot_history(
     if ax.get_legend_handles_labels()[1]:
         _legend(ax)
     words = {"loss": "loss (nats)", "lr": "learning rate"}
+    ax.locator_params(axis="x", integer=True)            # no half epochs
     ax.set(xlabel="epoch", ylabel=words.get(quantity, quantity.replace("_", " ")))
     return ax
 
 # %% ../../nbs/lib/show/plots.ipynb #16efecca
 def _write_counts(ax: Axes, matrix: np.ndarray, share: np.ndarray) -> None:
-    "Each count in its cell, in white where the cell is dark."
+    "Each count, or share, in its cell, in white where the cell is dark."
     size = min(7, 100 / len(matrix))                     # points
     for (row, column), count in np.ndenumerate(matrix):
         colour = "white" if share[row, column] > .5 else "black"
-        ax.text(column, row, f"{count}", ha="center", va="center", fontsize=size, color=colour)
+        text = f"{count:.0f}" if count == round(count) else f"{count:.2f}"
+        ax.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
 
 # %% ../../nbs/lib/show/plots.ipynb #6d4adb13
 def plot_confusion(
-    matrix,                                              # (k, k) counts
+    matrix,                                              # (k, k) counts, or shares of them
     class_names=CLASS_NAMES,                             # k names
     ax: Axes | None = None,
 ) -> Axes:
-    "Counts by true class (rows) and predicted class (columns), coloured by the row's share."
-    matrix = np.asarray(matrix)
+    """Counts by true class (rows) and predicted class (columns), coloured by the row's share.
+
+    A nan, such as the share of a class without pictures, is drawn as 0."""
+    matrix = as_tensor(matrix, "matrix").detach().cpu()
+    matrix = matrix.where(~matrix.isnan(), 0)
     names = [_short(name) for name in class_names]
     n = len(names)
     if matrix.shape != (n, n):
         shape = " × ".join(map(str, matrix.shape))
         raise ValueError(f"a matrix of {shape} and {n} class names: give one name per class")
+    matrix = as_matrix(matrix).numpy()
     side = min(max(5.4, n / 70), 14)                     # inches: room for a pixel per class
     ax = _axes(ax, side + 1, side)
-    share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+    of_class = matrix.sum(1, keepdims=True)              # 0 for one without pictures
+    share = matrix / np.where(of_class > 0, of_class, 1)
     image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1, interpolation="none")
     if n <= 20:
         _write_counts(ax, matrix, share)
@@ -246,6 +262,7 @@ def plot_arm_curves(
         ax.plot(epochs, mean, label=name, color=colour)
         ax.fill_between(epochs, mean - std, mean + std, alpha=.2, color=colour)
     ax.axhline(CHANCE, color="grey", ls=":", lw=1, label="guessing")
+    ax.locator_params(axis="x", integer=True)            # no half epochs
     ax.set(xlabel="epoch", ylabel="validation accuracy")
     _legend(ax, fontsize=8, loc="center left", bbox_to_anchor=(1, .5))
     return ax

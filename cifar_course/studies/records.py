@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ..core import atomic_path
+from ..lab.schemas import Record, check_schema, read_json
 from ..show.tables import markdown_table
 
 # %% ../../nbs/lib/studies/records.ipynb #8802bcd8
@@ -43,30 +44,32 @@ def record_names(
     return sorted(path.stem for path in folder.glob("*.json"))
 
 # %% ../../nbs/lib/studies/records.ipynb #60b3d4a9
+_ADVICE = "measure it again, or take the package's own"
+
 def load_record(
     name: str,
     folder: str | Path | None = None,                    # None: the package's own
 ) -> dict:
-    "The record of that name; a `ValueError` lists those there are."
+    """The record of that name; a `ValueError` lists those there are.
+
+    A `DataError` names the file where it is damaged."""
     path = Path(folder or records_folder()) / f"{name}.json"
     if not path.is_file():
         names = ", ".join(record_names(folder)) or "none"
         raise ValueError(f"no record {name!r}: there are {names}")
-    return json.loads(path.read_text(encoding="utf-8"))
+    record = read_json(path, _ADVICE)
+    if "seeds" not in record:                            # of a benchmark
+        return record
+    return check_schema(path, record, Record, _ADVICE)
 
 # %% ../../nbs/lib/studies/records.ipynb #874b84f6
 def load_part(path: str | Path) -> dict:
     """What an interrupted measurement left in the file; nothing where there is none.
 
     A `ValueError` where the file is damaged."""
-    path = Path(path)
-    if not path.is_file():
+    if not Path(path).exists():
         return {}
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        message = f"{path}, left by an interrupted measurement, is damaged: delete it"
-        raise ValueError(message) from error
+    return read_json(path, "an interrupted measurement left it: delete it")
 
 # %% ../../nbs/lib/studies/records.ipynb #b2df14ac
 def spread(values: Sequence[float]) -> dict[str, float]:
