@@ -375,7 +375,6 @@ def _get_cifar10(args: argparse.Namespace) -> None:
     from cifar_course.data.cifar10 import (
         data_roots,
         extract_archive,
-        find_cifar10,
         verify_archive,
     )
 

@@ -183,7 +183,7 @@ class LearnerBase:
         last = (self.last_epoch - self.first_epoch) * steps - 1
         return max(done, 0) / max(last, 1)
 
-# %% ../nbs/06_training.ipynb #a568ddd1
+# %% ../nbs/06_training.ipynb #9f58b72c
 class _Fetched:
     "Batches that callbacks have had in their hands, at every pass."
     def __init__(self, learner, batches):
@@ -194,6 +194,7 @@ class _Fetched:
     def __iter__(self):
         return self.learner.fetched(self.batches)
 
+# %% ../nbs/06_training.ipynb #a568ddd1
 class LearnerTools(LearnerBase):
     "What one does with a learner beside training it."
     def evaluate(self, batches: Iterable | None = None) -> dict[str, float]:

@@ -194,6 +194,7 @@ def end_workers() -> None:
     "joblib keeps its idle workers for minutes: let them go when we do, however that is."
     get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
+# %% ../../nbs/lib/studies/runner.ipynb #4bad7cd5
 def run_tasks(
     study: Study,
     tasks: list[tuple],                                  # (arm, lr, seed) each
