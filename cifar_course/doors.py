@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['as_size', 'as_sizes', 'as_tensor', 'as_row', 'as_labels', 'as_shares', 'as_truths', 'as_logits',
-           'as_logits_and_labels', 'as_pair', 'as_matrix', 'as_batch', 'check_batches', 'errors_explained']
+           'as_logits_and_labels', 'as_pair', 'as_matrix', 'as_batch', 'check_repeatable', 'check_last_batch',
+           'errors_explained']
 
 # %% ../nbs/lib/doors.ipynb #2bf2621a
 import operator
@@ -18,6 +19,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 # %% ../nbs/lib/doors.ipynb #5be6746f
+def _said(came: object, most: int = 60) -> str:
+    "What came, as part of one line: cut, and on one line, whatever it is."
+    text = repr(came) if isinstance(came, str) else f"{came}"
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[:most - 1] + "…"
+
 def as_size(
     n: object,
     what: str,                                           # its name, for the message
@@ -30,8 +37,7 @@ def as_size(
         size = None
     is_truth = isinstance(n, bool) or getattr(n, "dtype", None) is torch.bool
     if size is None or is_truth or size < least:
-        came = repr(n) if isinstance(n, str) else n
-        raise ValueError(f"{what} is {came}: choose a whole number from {least} up")
+        raise ValueError(f"{what} is {_said(n)}: choose a whole number from {least} up")
     return size
 
 # %% ../nbs/lib/doors.ipynb #be82ae17
@@ -43,7 +49,7 @@ def as_sizes(
     try:
         return [as_size(n, what) for n in sizes]
     except (TypeError, ValueError):                      # a TypeError for 512 alone
-        raise ValueError(f"{what} is {sizes}: choose whole numbers from 1 up, "
+        raise ValueError(f"{what} is {_said(sizes)}: choose whole numbers from 1 up, "
                          f"such as (512,)") from None
 
 # %% ../nbs/lib/doors.ipynb #f3d53600
@@ -298,6 +304,16 @@ def as_batch(batch: object) -> tuple:
         labels = as_labels(labels, check_range=False)
     return inputs, labels
 
+# %% ../nbs/lib/doors.ipynb #a9d2f8fc
+def check_repeatable(
+    batches: object,
+    n_epochs: int,
+) -> None:
+    "A `ValueError` where the batches are gone after one epoch, and there are to be more."
+    if n_epochs > 1 and isinstance(batches, Iterator):
+        raise ValueError(f"a {type(batches).__name__} gives its batches only once, not for "
+                         f"{n_epochs} epochs: give Batches, or a list")
+
 # %% ../nbs/lib/doors.ipynb #2f003c3f
 _TOO_FEW = ("a batch holds a single picture, and batch norm needs two to learn from: "
             "choose drop_last=True, or another batch_size")
@@ -314,9 +330,9 @@ def _smallest(batches: object) -> int | None:
     "How many pictures the smallest batch has; None where the batches do not tell."
     if hasattr(batches, "n_last"):                       # the course's Batches
         return batches.n_last
-    if isinstance(batches, DataLoader) and batches.batch_size and hasattr(batches, "dataset"):
+    if isinstance(batches, DataLoader) and batches.batch_size:
         try:
-            rest = len(batches.dataset) % batches.batch_size
+            rest = len(batches.sampler) % batches.batch_size
         except TypeError:                                # a stream has no length
             return None
         return batches.batch_size if batches.drop_last or not rest else rest
@@ -327,15 +343,11 @@ def _smallest(batches: object) -> int | None:
             return None
     return None
 
-def check_batches(
+def check_last_batch(
     model: nn.Module,
     batches: object,                                     # to train with
-    n_epochs: int = 1,
 ) -> None:
-    "A `ValueError` where the batches are gone after an epoch, or one is too small to learn."
-    if n_epochs > 1 and isinstance(batches, Iterator):
-        raise ValueError(f"a {type(batches).__name__} gives its batches only once, not for "
-                         f"{n_epochs} epochs: give Batches, or a list")
+    "A `ValueError` where a batch is known to be too small for the model's batch norm."
     if _smallest(batches) == 1 and _normalises_units(model):
         raise ValueError(_TOO_FEW)
 

@@ -23,7 +23,8 @@ from cifar_course.doors import (
     as_row,
     as_size,
     as_sizes,
-    check_batches,
+    check_last_batch,
+    check_repeatable,
     errors_explained,
 )
 
@@ -323,32 +324,33 @@ def fit(
     """Train `model` in place. One row per epoch: `epoch`, `train_loss` and `train_accuracy`
     on the batches as they were met, `validation_loss` and `validation_accuracy` after them.
 
-    A `ValueError` where there are no batches, for labels that are not (n,), and where batch
-    norm would meet a single picture.
+    Each part of the model comes back in the mode it was in. A `ValueError` where there are no
+    batches, for labels that are not (n,), and where batch norm would meet a single picture.
     """
     n_epochs = as_size(n_epochs, "n_epochs")
-    check_batches(model, train_batches, n_epochs)
-    was_training = model.training
+    check_repeatable(train_batches, n_epochs)
+    check_repeatable(validation_batches, n_epochs)
+    check_last_batch(model, train_batches)
     history = []
-    for epoch in range(1, n_epochs + 1):
-        model.train()
-        tally = Tally()
-        for batch in train_batches:
-            xb, yb = as_batch(batch)
-            with errors_explained(yb):
-                logits = model(xb)
-                loss = loss_fn(logits, yb)
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad()
-            tally.add(loss, logits, yb)
-        row = {"epoch": epoch}
-        for name, value in tally.result(metrics).items():
-            row[f"train_{name}"] = value
-        for name, value in measure(model, validation_batches, loss_fn, metrics).items():
-            row[f"validation_{name}"] = value
-        history.append(row)
-    model.train(was_training)
+    with evaluation_mode(model):          # puts the modes back, whatever happens in the block
+        for epoch in range(1, n_epochs + 1):
+            model.train()
+            tally = Tally()
+            for batch in train_batches:
+                xb, yb = as_batch(batch)
+                with errors_explained(yb):
+                    logits = model(xb)
+                    loss = loss_fn(logits, yb)
+                loss.backward()
+                optimizer.step()
+                optimizer.zero_grad()
+                tally.add(loss, logits, yb)
+            row = {"epoch": epoch}
+            for name, value in tally.result(metrics).items():
+                row[f"train_{name}"] = value
+            for name, value in measure(model, validation_batches, loss_fn, metrics).items():
+                row[f"validation_{name}"] = value
+            history.append(row)
     return history
 
 # %% ../nbs/02_mlp.ipynb #fabef0fb

@@ -21,7 +21,7 @@ from .doors import as_labels, as_size, as_tensor
 
 # %% ../nbs/01_preprocessing.ipynb #410109de
 def check_bytes(
-    images: Tensor,                                      # any shape
+    images: Tensor,                                      # of any shape
 ) -> None:
     "A `ValueError` for floats that cannot be pixels of 0…255, as they lie in 0…1 or below 0."
     if images.dtype == torch.uint8 or images.numel() == 0:
@@ -40,6 +40,7 @@ def scale(
     images: Tensor,                                      # bytes or floats 0…255, any shape
 ) -> Tensor:                                             # floats 0…1, same shape
     "Bytes 0…255 to floats 0…1; a `ValueError` for pictures that look scaled already."
+    images = as_tensor(images, "images")
     if images.ndim == 4:
         check_bytes(images)
     return images / 255
@@ -445,6 +446,9 @@ class Preprocess:
     ):
         self.mean, self.std = _per_channel(mean, "mean"), _per_channel(std, "std")
         _check_statistics(self.mean, self.std)
+        if len(self.mean) != len(self.std):
+            raise ValueError(f"{len(self.mean)} means and {len(self.std)} deviations: "
+                             f"expected one of each for every channel")
         self.generator, self.settings = generator, settings
 
     def __call__(

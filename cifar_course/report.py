@@ -74,7 +74,8 @@ def diagnose(
     n_last = max(1, len(losses) // 5)                    # the last fifth of the epochs
     before = min(losses[:-n_last], default=losses[0])
     if len(losses) > 2 and before - lowest > FALL * before:
-        numbers = (f"in the last {n_last} of {len(losses)} epochs the lowest validation loss "
+        last_ones = "the last" if n_last == 1 else f"the last {n_last}"
+        numbers = (f"in {last_ones} of {len(losses)} epochs the lowest validation loss "
                    f"went from {before:.3f} to {lowest:.3f}")
         findings.append(("still improving", numbers))
     return findings or [("fits well", f"{both}, and the validation loss has levelled off")]
@@ -265,7 +266,7 @@ def prediction_figures(
             what = ": what was predicted, what it is, the confidence."
         figures.append(embed(
             plot_images(images, titles, _in_a_row(titles)),
-            f"{len(examples)} pictures: {told}",
+            f"Pictures: {told}",
             f"The surest {kind} predictions on the test pictures{what}",
             "png"))
     return figures
