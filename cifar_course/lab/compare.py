@@ -149,6 +149,7 @@ def curves_figure(
     with sns.axes_style("whitegrid"):
         ax = plt.figure(figsize=(6.4, 3.6), layout="constrained").add_subplot()
     _plot_curves(histories, quantity, ax)
+    ax.locator_params(axis="x", integer=True)
     ends = []
     for name, history in histories.items():
         ends.append(f"{name} {history[-1][f'validation_{quantity}']:.3g}")
