@@ -29,9 +29,8 @@ ROOMS = (
     ("optimizers", "losses", "activations"),
     ("mlp",),
     ("preprocessing",),
-    ("data",),
     ("show",),
-    ("data.dataset",),                                   # the plots know what a Dataset is
+    ("data",),
     ("doors",),
     ("core",),
 )

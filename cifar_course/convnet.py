@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .activations import capture
 from .core import choose, evaluation_mode
-from .doors import as_size, as_sizes
+from .doors import as_size, as_sizes, in_short
 from .mlp import ACTIVATIONS, MLP, initialise
 
 # %% ../nbs/09_convnet.ipynb #691aedaa
@@ -78,7 +78,7 @@ def _shape(in_shape: Sequence[int]) -> list[int]:
     "Channels, height and width; a `ValueError` for more or fewer numbers."
     shape = as_sizes(in_shape, "in_shape")
     if len(shape) != 3:
-        raise ValueError(f"in_shape is {in_shape}: give channels, height and width")
+        raise ValueError(f"in_shape is {in_short(in_shape)}: give channels, height and width")
     return shape
 
 def _size_left(

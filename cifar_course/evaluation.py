@@ -19,14 +19,16 @@ from torch import Tensor, nn
 from .core import evaluation_mode
 from .data.dataset import CLASS_NAMES
 from cifar_course.doors import (
-    as_batch,
     as_labels,
     as_logits_and_labels,
     as_matrix,
     as_row,
+    as_share,
     as_shares,
     as_size,
     as_truths,
+    each_batch,
+    errors_explained,
 )
 
 # %% ../nbs/07_evaluation.ipynb #a6ce2b06
@@ -158,9 +160,9 @@ def evaluate(
     logits = []
     labels = []
     with evaluation_mode(model):
-        for batch in batches:
-            xb, yb = as_batch(batch)
-            logits.append(model(xb).float().cpu())
+        for xb, yb in each_batch(batches):
+            with errors_explained(xb, yb):
+                logits.append(model(xb).float().cpu())
             labels.append(yb.cpu())
     if not logits:
         raise ValueError("no batches to evaluate: a generator can be run through only once")
@@ -268,9 +270,8 @@ def bootstrap_interval(
     A `ValueError` where there is no prediction, and for other numbers than 0 and 1."""
     right = as_truths(right)
     n_draws = as_size(n_draws, "n_draws")
-    seed = as_size(seed, "seed", least=0)
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level}: choose a share between 0 and 1")
+    seed = as_size(seed, "seed", least=0, most=2**63)
+    level = as_share(level, "level", ends=False)
     n = len(right)
     if n == 0:
         raise ValueError("right is empty: expected at least one prediction")

@@ -13,7 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .doors import as_logits, as_logits_and_labels, as_pair, as_tensor
+from cifar_course.doors import (
+    as_logits,
+    as_logits_and_labels,
+    as_pair,
+    as_share,
+    as_tensor,
+)
 from .preprocessing import one_hot
 
 # %% ../nbs/04_losses.ipynb #03775bd1
@@ -48,8 +54,7 @@ def cross_entropy(
     logits, labels = as_logits_and_labels(logits, labels)
     if weights is not None:
         weights = _class_weights(weights, logits)
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"label_smoothing is {label_smoothing}: choose a share from 0 to 1")
+    label_smoothing = as_share(label_smoothing, "label_smoothing")
     logp = log_softmax(logits)                           # (n, k)
     per_picture = -logp.gather(1, labels[:, None])[:, 0]           # (n,)
     counts = torch.ones_like(per_picture) if weights is None else weights[labels]
@@ -191,8 +196,7 @@ def quantile_loss(
     Its best constant is the q-quantile (Koenker & Bassett 1978). Two shapes, and a q outside
     0…1, are a `ValueError`."""
     prediction, y = as_pair(prediction, y)
-    if not 0 <= q <= 1:
-        raise ValueError(f"q is {q}: choose a share from 0 to 1")
+    q = as_share(q, "q")
     error = y - prediction
     return torch.maximum(q * error, (q - 1) * error).mean()
 

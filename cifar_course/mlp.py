@@ -11,6 +11,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Real
 
 import torch
 import torch.nn.functional as F
@@ -18,14 +19,15 @@ from torch import Tensor, nn
 
 from .core import choose, evaluation_mode
 from cifar_course.doors import (
-    as_batch,
     as_logits,
     as_row,
     as_size,
     as_sizes,
     check_last_batch,
     check_repeatable,
+    each_batch,
     errors_explained,
+    in_short,
 )
 
 # %% ../nbs/02_mlp.ipynb #e66598eb
@@ -36,10 +38,11 @@ def count_parameters(
     batch_norm: bool = False,                 # after each hidden layer
 ) -> int:
     "Trainable parameters of an MLP with these layers."
-    sizes = as_sizes((in_features, *hidden_sizes, n_classes), "the list of sizes")
+    hidden_sizes = as_sizes(hidden_sizes, "hidden_sizes")
+    sizes = as_sizes((in_features, *hidden_sizes, n_classes), "the row of sizes")
     n_parameters = sum((m + 1) * n for m, n in itertools.pairwise(sizes))
     if batch_norm:
-        n_parameters += 2 * sum(sizes[1:-1])
+        n_parameters += 2 * sum(hidden_sizes)
     return n_parameters
 
 # %% ../nbs/02_mlp.ipynb #b56048f6
@@ -50,7 +53,8 @@ def count_multiplications(
     training: bool = False,                   # a training step, or forward only?
 ) -> int:
     "Multiplications of an MLP's matrix products, per picture."
-    sizes = as_sizes((in_features, *hidden_sizes, n_classes), "the list of sizes")
+    hidden_sizes = as_sizes(hidden_sizes, "hidden_sizes")
+    sizes = as_sizes((in_features, *hidden_sizes, n_classes), "the row of sizes")
     layers = [m * n for m, n in itertools.pairwise(sizes)]
     if not training:
         return sum(layers)
@@ -173,9 +177,9 @@ def _dropout_rates(dropout: float | Sequence[float], n_layers: int) -> list[floa
     "The rate after each hidden layer; a `ValueError` for rates that cannot be."
     rates = _one_per_layer("dropout rates", dropout, n_layers)
     for rate in rates:
-        if not 0 <= rate < 1:
+        if not isinstance(rate, Real) or not 0 <= rate < 1:
             raise ValueError(
-                f"dropout is {dropout}: choose rates from 0 up to, not including, 1"
+                f"dropout is {in_short(dropout)}: choose rates from 0 up to, not including, 1"
             )
     return rates
 
@@ -303,9 +307,8 @@ def measure(
     """
     tally = Tally()
     with evaluation_mode(model):
-        for batch in batches:
-            xb, yb = as_batch(batch)
-            with errors_explained(yb):
+        for xb, yb in each_batch(batches):
+            with errors_explained(xb, yb):
                 logits = model(xb).float()
                 loss = loss_fn(logits, yb)
             tally.add(loss, logits, yb)
@@ -336,9 +339,8 @@ def fit(
         for epoch in range(1, n_epochs + 1):
             model.train()
             tally = Tally()
-            for batch in train_batches:
-                xb, yb = as_batch(batch)
-                with errors_explained(yb):
+            for xb, yb in each_batch(train_batches):
+                with errors_explained(xb, yb):
                     logits = model(xb)
                     loss = loss_fn(logits, yb)
                 loss.backward()

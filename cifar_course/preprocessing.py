@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .core import choose
-from .doors import as_labels, as_size, as_tensor
+from .doors import as_labels, as_share, as_size, as_tensor, in_short
 
 # %% ../nbs/01_preprocessing.ipynb #410109de
 def check_bytes(
@@ -67,15 +67,14 @@ def check_images(
     images: Tensor,                                      # (n, channels, height, width)
 ) -> Tensor:                                             # the same
     "A tensor of the pictures, grey or colour; a `ValueError` says what came instead."
-    permute = "permute"
-    if not isinstance(images, Tensor):
-        permute = "transpose"                            # as arrays call it
-        images = as_tensor(images, "images")
-        if images.dtype == torch.float64:                # NumPy's own floats
-            images = images.float()
+    came_as_tensor = isinstance(images, Tensor)
+    images = as_tensor(images, "images")
+    if not came_as_tensor and images.dtype == torch.float64:            # NumPy's own floats
+        images = images.float()
     is_batch = images.ndim == 4 and images.shape[1] in (1, 3)
     if is_batch and images.dtype != torch.bool:
         return images
+    permute = "permute" if came_as_tensor else "transpose"              # as arrays call it
     refused = _refused(images, permute)
     raise ValueError(f"expected images (n, channels, height, width), got {refused}")
 
@@ -107,8 +106,10 @@ def _per_channel(values: object, what: str) -> Tensor:
     "(channels,) of (channels,) or (channels, 1, 1), as a tensor; a `ValueError` otherwise."
     if isinstance(values, Real):                         # of grey pictures
         values = [values]
-    if not isinstance(values, Tensor):
-        values = as_tensor(values, what).float()
+    came_as_tensor = isinstance(values, Tensor)
+    values = as_tensor(values, what)
+    if not (came_as_tensor and values.is_floating_point()):
+        values = values.float()
     shape = tuple(values.shape)
     if values.numel() == 0 or values.numel() != max(shape, default=1):
         raise ValueError(f"expected {what} (channels,), got {shape}: "
@@ -202,9 +203,8 @@ def split_indices(
     `last` takes the validation pictures from the end. A `ValueError` for a fraction that is not
     between 0 and 1, a side without pictures, or a class too small to be on both sides."""
     labels = as_labels(labels).cpu()
-    seed = as_size(seed, "seed", least=0)
-    if not isinstance(fraction, Real) or not 0 < fraction < 1:
-        raise ValueError(f"fraction is {fraction}: choose a number between 0 and 1")
+    seed = as_size(seed, "seed", least=0, most=2**63)
+    fraction = as_share(fraction, "fraction", ends=False)
     choose("split", method, dict.fromkeys(SPLITS))
     n = len(labels)
     order = torch.arange(n)
@@ -395,7 +395,7 @@ class Batches:
             raise ValueError(f"images on {self.images.device}, labels on {self.labels.device}: "
                              f"move both to one device")
         if not callable(transform):
-            raise ValueError(f"transform is {transform}: give a function of pictures")
+            raise ValueError(f"transform is {in_short(transform)}: give a function of pictures")
         if _wants_bytes(transform):
             check_bytes(self.images)
         self.batch_size, self.shuffle = as_size(batch_size, "batch_size"), shuffle
