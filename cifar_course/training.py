@@ -20,7 +20,6 @@ import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +29,13 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from tqdm.auto import tqdm
 
 from .core import atomic_path, evaluation_mode, somebody_watches
+from cifar_course.doors import (
+    as_size,
+    check_last_batch,
+    check_repeatable,
+    each_batch,
+    errors_explained,
+)
 from .mlp import Tally, accuracy, measure
 from .optimizers import lr_find
 
@@ -166,7 +172,7 @@ class LearnerBase:
 
     def fetched(self, batches: Iterable) -> Iterator[tuple[Tensor, Tensor]]:
         "`batches`, each after the callbacks' `after_fetch`."
-        for self.xb, self.yb in batches:
+        for self.xb, self.yb in each_batch(batches):
             self.call("after_fetch")
             yield self.xb, self.yb
 
@@ -257,8 +263,9 @@ class Learner(LearnerTools):
     "Trains `model`, without callbacks exactly as `fit` does; `history` has a row per epoch."
     def fit(self, n_epochs: int) -> list[dict]:
         "Train `n_epochs` more epochs, or until a callback sets `stop`; the history."
-        if not isinstance(n_epochs, Integral) or n_epochs < 1:
-            raise ValueError(f"n_epochs is {n_epochs}: choose a whole number from 1 up")
+        n_epochs = as_size(n_epochs, "n_epochs")
+        check_repeatable(self.train_batches, n_epochs)
+        check_last_batch(self.model, self.train_batches)
         self.first_epoch, self.last_epoch = self.epoch, self.epoch + n_epochs
         self.batch, self.stop = 0, ""
         return self.resume()
@@ -288,10 +295,12 @@ class Learner(LearnerTools):
         tally = Tally()
         for self.batch, _ in enumerate(self.fetched(self.train_batches), 1):
             self.call("before_batch")
-            with torch.autocast(self.xb.device.type, torch.bfloat16, enabled=self.bfloat16):
-                logits = self.model(self.xb)
-            self.logits = logits.float()
-            self.loss = self.loss_fn(self.logits, self.yb)
+            device = self.xb.device.type
+            with errors_explained(self.xb, self.yb):
+                with torch.autocast(device, torch.bfloat16, enabled=self.bfloat16):
+                    self.logits = self.model(self.xb)
+                self.logits = self.logits.float()
+                self.loss = self.loss_fn(self.logits, self.yb)
             self.call("after_loss")
             self.loss.backward()
             self.call("after_backward")

@@ -35,7 +35,7 @@ from cifar_course.lab.files import (
 from .recipe import Recipe, recipe_from_dict
 from .train import new_learner, train
 from ..mlp import MLP
-from ..preprocessing import Preprocess
+from ..preprocessing import Preprocess, check_images
 from cifar_course.training import (
     Callback,
     Checkpoint,
@@ -166,6 +166,7 @@ class TrainedModel:
         images: Tensor,                                  # (n, *spec.shape) uint8
     ) -> Tensor:                                         # (n, n_classes)
         "Each picture's class probabilities; a `ValueError` for pictures of another shape."
+        images = check_images(images)
         if tuple(images.shape[1:]) != self.spec.shape:
             sizes = ", ".join(str(size) for size in self.spec.shape)
             raise ValueError(
