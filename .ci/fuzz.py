@@ -302,20 +302,31 @@ def with_changes(tree, changes):
 
 
 # No free text: a name of a folder, such as /, would be read for its pictures.
-_plain_odd = [
-    None, True, False, 0, 1, 2, -1, 7, 2**31, 2**63, 10**400, .5, -.5, 1.5, 1e308, 1e-320,
-    float("nan"), float("inf"), "", "1", "nan", "no such name", "two\nlines", "\x1b[31mred",
-    "\u2028", "\ud800", "\0", "$(x)", "$x^$", "<b>", "{{ 7 * 7 }}", "é" * 5_000,
-    [], {}, [[]], [None], [1, 2], [.5] * 10, ["relu"], {"": 0}, {"mean": None},
-    Odd.MISSING, Odd.DEEP,
-]
-odd_values = st.sampled_from(_plain_odd)
+_whole_numbers = [0, 1, 2, 3, 7, 10, 50, -1, 2**31, 2**63 - 1, 2**63, 10**400]
+_fractions = [0., 1., .5, 1e-320, -0., -.5, 1.5, 1e308, float("nan"), float("inf")]
+_texts = ["", "1", "nan", "no such name", "two\nlines", "\x1b[31mred", "\u2028", "\ud800", "\0",
+          "$(x)", "$x^$", "<b>", "{{ 7 * 7 }}", "é" * 5_000]
+_lists = [[], [[]], [None], [1, 2], [.5] * 10, ["relu"], ["same", "same"], [[0, 1], [1]]]
+_others = [None, True, False, {}, {"": 0}, {"mean": None}, Odd.MISSING, Odd.DEEP]
+odd_values = st.sampled_from([*_others, *_whole_numbers, *_fractions, *_texts, *_lists])
+_ALIKE = {int: _whole_numbers, float: _fractions, str: _texts, list: _lists, tuple: _lists}
+
+
+def value_at(tree, path):
+    "What stands at a path."
+    for key in path:
+        tree = tree[key]
+    return tree
 
 
 def changes_of(tree, values=odd_values):
-    "A strategy for one to three changes of a tree."
-    one = st.tuples(st.sampled_from(paths_in(tree)), values)
-    return st.lists(one, min_size=1, max_size=3)
+    "A strategy for one to three changes of a tree, half of them of the same kind."
+    kinds = []
+    for path in paths_in(tree):
+        alike = _ALIKE.get(type(value_at(tree, path)), _others)
+        value = st.one_of(st.sampled_from(alike), values)
+        kinds.append(st.tuples(st.just(path), value))
+    return st.lists(st.one_of(kinds), min_size=1, max_size=3)
 
 
 def json_bytes(tree):
@@ -1043,12 +1054,14 @@ def forged(value):
     return value
 
 
-_texts = ["", "nan", "inf", "-1", "0", "2", "1e999", "1e308", "1e-320", "x", "1_0", "٣", '"',
-          "9" * 50, "a,b", "\0", "\ud800", "\x1b[31m", "two\nlines", " 1 ", "0x1p3", "-0.0"]
+_cell_texts = [
+    "", "nan", "inf", "-1", "0", "2", "1e999", "1e308", "1e-320", "x", "1_0", "٣", '"',
+    "9" * 50, "a,b", "\0", "\ud800", "\x1b[31m", "two\nlines", " 1 ", "0x1p3", "-0.0",
+]
 _cells = st.lists(
     st.tuples(
         st.tuples(st.integers(0, 1), st.integers(0, 6)),           # row and column
-        st.sampled_from(_texts),
+        st.sampled_from(_cell_texts),
     ),
     min_size=1,
     max_size=3,
@@ -1091,9 +1104,7 @@ def fuzz_readers(trial, folder):
         if is_flip(damage) and damage.file == "checkpoint.pt" and checkpoint:
             raise Broken("a flipped bit in checkpoint.pt was not noticed")
 
-    files = ["recipe.json", "metrics.json", "history.csv", "run.json", "model.pt",
-             "checkpoint.pt"]
-    trial.run(check, runs.of(*files))
+    trial.run(check, runs.of(*COMMANDS))
 
 
 def fuzz_pages(trial, folder):
@@ -1110,23 +1121,25 @@ def fuzz_pages(trial, folder):
         if left:
             raise Broken(f"left behind: {left}")
 
-    trial.run(check, runs.of("metrics.json", "history.csv", "recipe.json"))
+    tree = json.loads(runs.bytes["finished", "metrics.json"])
+    figures = damages("metrics.json", "values", changes_of(tree))
+    rows = damages("history.csv", "values", _cells)
+    trial.run(check, st.one_of(figures, figures, rows, runs.of("recipe.json")))
 
 
-COMMANDS = (
-    "predict a-run picture.png",
-    "predict a-run picture.png --json",
-    "evaluate a-run",
-    "report a-run",
-    "runs --folder .",
-    "runs a-run another-run",
-    "runs a-run another-run --json",
-    "runs --remove a-run",
-    "recipes a-run",
-    "recipes a-run mlp --json",
-    "train --resume a-run --quiet",
-    "train --recipe a-run --epochs 1 --out a-third-run --quiet",
-)
+# file: the commands that read it
+COMMANDS = {
+    "model.pt": ("predict a-run picture.png", "predict a-run picture.png --json",
+                 "evaluate a-run"),
+    "metrics.json": ("evaluate a-run", "report a-run", "runs --folder .",
+                     "runs a-run another-run --json", "runs --remove a-run"),
+    "history.csv": ("report a-run", "runs a-run another-run"),
+    "recipe.json": ("report a-run", "runs a-run another-run", "recipes a-run",
+                    "recipes a-run mlp --json",
+                    "train --recipe a-run --epochs 1 --out a-third-run --quiet"),
+    "checkpoint.pt": ("train --resume a-run --quiet",),
+    "run.json": ("train --resume a-run --quiet",),
+}
 
 
 def _undrawn(ax, alt, caption, kind="svg"):
@@ -1173,9 +1186,10 @@ def fuzz_commands(trial, folder):
         shutil.rmtree("a-third-run", ignore_errors=True)
         run_command(words, runs.names)
 
-    files = ["recipe.json", "metrics.json", "history.csv", "run.json", "model.pt",
-             "checkpoint.pt"]
-    trial.run(check, st.tuples(st.sampled_from(COMMANDS), runs.of(*files)))
+    kinds = []
+    for file, commands in COMMANDS.items():
+        kinds.append(st.tuples(st.sampled_from(commands), runs.of(file)))
+    trial.run(check, st.one_of(kinds))
 
 
 def _small_standin():
