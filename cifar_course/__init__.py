@@ -1,4 +1,4 @@
-"""Neural networks by measuring: the names that people use, each loaded when it is first asked for"""
+"""Neural networks by measuring: the names that people use, loaded when they are asked for"""
 import importlib
 
 __version__ = "0.1.0"
