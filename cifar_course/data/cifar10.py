@@ -30,7 +30,6 @@ import torch
 from torch import Tensor
 
 from cifar_course.data.batches import (
-    N_PER_FILE,
     file_error,
     open_regular,
     parse_batch,

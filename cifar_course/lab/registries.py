@@ -19,7 +19,7 @@ from ..core import choose
 from .recipe import Phase, Recipe
 from ..losses import LOSSES
 from ..mlp import ACTIVATIONS, INITIALISATIONS
-from ..optimizers import OPTIMIZERS, new_optimizer
+from ..optimizers import new_optimizer
 from ..strategies import SCHEDULES, ByProgress
 from ..training import Callback, Schedule
 

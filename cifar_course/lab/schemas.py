@@ -16,7 +16,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..data.batches import file_error, open_regular
-from ..data.dataset import DataError
 from .recipe import one_line
 
 # %% ../../nbs/lib/lab/schemas.ipynb #76905d1a

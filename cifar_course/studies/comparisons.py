@@ -6,7 +6,6 @@
 __all__ = ['CHANGES', 'STUDIES']
 
 # %% ../../nbs/lib/studies/comparisons.ipynb #c4d4995f
-from ..lab.catalogue import RECIPES
 from ..lab.recipe import Phase, Recipe, change_recipe
 from ..losses import LOSSES
 from ..mlp import ACTIVATIONS
