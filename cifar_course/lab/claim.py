@@ -9,6 +9,7 @@ __all__ = ['CLAIM', 'RUN_FILES', 'remove_leftovers', 'claimed', 'release']
 import contextlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,6 +41,25 @@ def _lock(file, folder: Path) -> None:
         raise ValueError(message) from None
 
 # %% ../../nbs/lib/lab/claim.ipynb #9752429c
+def _new_claim(folder: Path, what: dict):
+    """The claim's file, locked. It is there with all that it says, or not there at all.
+
+    A `FileExistsError` where the folder is claimed."""
+    handle, name = tempfile.mkstemp(dir=folder, prefix=f".{CLAIM}-")
+    file = os.fdopen(handle, "w", encoding="utf-8")
+    try:
+        json.dump(what, file, indent=1)
+        file.flush()
+        os.fsync(handle)
+        _lock(file, folder)
+        os.link(name, folder / CLAIM)                    # unlike a rename, it replaces nothing
+    except BaseException:
+        file.close()
+        raise
+    finally:
+        os.unlink(name)
+    return file
+
 @contextmanager
 def claimed(
     folder: str | Path,
@@ -49,21 +69,17 @@ def claimed(
     "The folder is this training's own within the block; a `ValueError` where it is another's."
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        file = open(folder / CLAIM, "r+" if go_on else "x", encoding="utf-8")
-    except FileExistsError:
-        message = f"{folder} holds an unfinished run: resume it, or choose another folder"
-        raise ValueError(message) from None
-    except FileNotFoundError:                            # of an older version
-        file = open(folder / CLAIM, "x", encoding="utf-8")
+    if go_on and (folder / CLAIM).exists():
+        file = open(folder / CLAIM, "r+", encoding="utf-8")
+    else:
+        try:
+            file = _new_claim(folder, what)
+        except FileExistsError:
+            message = f"{folder} holds an unfinished run: resume it, or choose another folder"
+            raise ValueError(message) from None
     with file:
         _lock(file, folder)
         remove_leftovers(folder)
-        file.seek(0)
-        file.truncate()
-        json.dump(what, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
         yield
 
 # %% ../../nbs/lib/lab/claim.ipynb #4b0651ae
