@@ -725,8 +725,12 @@ def archive_bytes(archive):
 
 
 def files_under(folder):
-    "All that lies under a folder, and how large it is."
-    return {path.relative_to(folder): path.lstat().st_size for path in folder.rglob("*")}
+    "All that lies under a folder, and how large each file is."
+    found = {}
+    for path in folder.rglob("*"):
+        size = 0 if path.is_dir() else path.lstat().st_size
+        found[path.relative_to(folder)] = size
+    return found
 
 
 def check_archive(folder, archive):
@@ -943,7 +947,7 @@ def other_files(raw, state):
     yield "cut behind the tensors", content + mark
     yield "another zip", zip_bytes(Archive("zip", 0, [Member("x", "file", b"hello")], []))
     yield "compressed", zipped_again(content)
-    yield "a zip bomb", zipped_again(content, bytes(100_000_000))
+    yield "a zip bomb", zipped_again(content, bytes(20_000_000))
 
 
 class Stop(Callback):
@@ -1406,15 +1410,15 @@ def fuzz_doors(trial, folder):
 
 TARGETS = {                                              # name: (function, seconds)
     "batches": (fuzz_batches, 24),
-    "commands": (fuzz_commands, 24),
+    "commands": (fuzz_commands, 26),
     "pages": (fuzz_pages, 20),
     "readers": (fuzz_readers, 18),
-    "whole archives": (fuzz_whole_archives, 14),
     "archives": (fuzz_archives, 12),
+    "whole archives": (fuzz_whole_archives, 14),
     "doors": (fuzz_doors, 12),
     "pictures": (fuzz_pictures, 12),
     "recipes": (fuzz_recipes, 12),
-    "streams": (fuzz_streams, 10),
+    "streams": (fuzz_streams, 12),
     "records": (fuzz_records, 8),
     "settings": (fuzz_settings, 8),
 }
@@ -1480,6 +1484,14 @@ class Child:
         return int(path.read_text()) if path.exists() else 0
 
 
+def folder_in_memory():
+    "Where files are written fastest; None, for the usual place, where there is no room."
+    place = "/dev/shm"
+    if os.path.isdir(place) and shutil.disk_usage(place).free > 2_000_000_000:
+        return place
+    return None
+
+
 def fuzz(names, folder):
     "Try the targets, some at once; how many examples of each, and the names that failed."
     waiting = list(names)
@@ -1505,7 +1517,7 @@ def main():
     check_recipe(RECIPE)                                 # loads what PyTorch loads late
     start = time.monotonic()
     names = sys.argv[1:] or list(TARGETS)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=folder_in_memory()) as name:
         folder = Path(name)
         maker = Child("runs", make_runs, 60, folder / "runs")
         while not maker.has_ended():
