@@ -44,8 +44,8 @@ IN_BETWEEN = (                                           # a run is killed befor
 N_CHAINS = 9                                             # runs that are killed at other steps
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGINT)        # of each
 BY_THE_CLOCK = (                                         # runs: (seconds, signal) each
-    ((.08, signal.SIGKILL), (.16, signal.SIGTERM), (.24, signal.SIGKILL)),
-    ((.12, signal.SIGINT), (.2, signal.SIGKILL), (.6, signal.SIGKILL)),
+    ((.04, signal.SIGKILL), (.12, signal.SIGTERM), (.2, signal.SIGKILL)),
+    ((.08, signal.SIGINT), (.16, signal.SIGKILL), (.6, signal.SIGKILL)),
 )
 OF_PROCESSES = ((1., signal.SIGKILL), (9., signal.SIGTERM))
 
@@ -98,31 +98,41 @@ def run_here(words, folder, last, number):
         os._exit(status)
 
 
-def run_fork(words, folder, last=None, number=None):
-    "Run a command in a fork; its exit status, below 0 where the signal ended it."
+def run_fork(words, folder, moment=None, number=None):
+    """Run a command in a fork; its exit status, below 0 where the signal ended it.
+
+    The moment is a step, or the seconds after the first step."""
+    by_the_clock = isinstance(moment, float)
+    touched = beside(folder, ".touched")
+    touched.write_text("")
+    sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
-        run_here(words, folder, None if isinstance(last, float) else last, number)
+        run_here(words, folder, None if by_the_clock else moment, number)
     latest = time.monotonic() + PATIENCE
-    if isinstance(last, float):
-        time.sleep(last)
-        os.kill(pid, number)
-    ended = 0
-    while not ended:
+    kill_at = None
+    while True:
         ended, status = os.waitpid(pid, os.WNOHANG)
-        time.sleep(.005)
-        if time.monotonic() > latest:
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        now = time.monotonic()
+        if by_the_clock and kill_at is None and touched.stat().st_size:
+            kill_at = now + moment
+        if kill_at is not None and now > kill_at:
+            os.kill(pid, number)
+            kill_at = latest
+        if now > latest:
             os.kill(pid, signal.SIGABRT)
-    return os.waitstatus_to_exitcode(status)
+        time.sleep(.005)
 
 
-def run_process(words, folder, last=None, number=None):
-    "The same with `python -m cifar_course`; `last` are seconds."
+def run_process(words, folder, moment=None, number=None):
+    "The same with `python -m cifar_course`; the moment is in seconds after its start."
     command = [sys.executable, "-m", "cifar_course", *words]
     with open(beside(folder, ".said"), "w") as said:
         process = subprocess.Popen(command, stdout=said, stderr=said)
         try:
-            return process.wait(last or PATIENCE)
+            return process.wait(moment or PATIENCE)
         except subprocess.TimeoutExpired:
             process.send_signal(number or signal.SIGABRT)
             return process.wait()
@@ -222,6 +232,7 @@ def all_moments(steps):
 
 def check_processes(folder, undisturbed):
     "In a fork, as the others go on meanwhile: the chain of processes of their own."
+    sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
         status = 1
