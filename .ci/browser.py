@@ -2,9 +2,10 @@
 
     python .ci/browser.py [NOTEBOOK ...]
 
-Runs all cells of the notebooks (all chapters that have explorers, if none is named), moves
-every control of every explorer, and times each new picture. Fails on an error in a cell or an
-explorer, and on a control that leads to no new picture. Screenshots go to .ci/screenshots."""
+Runs all cells of the notebooks (all chapters that have explorers, if none is named) on the
+tests' small data, moves every control of every explorer, and times each new picture. Fails on
+an error in a cell or an explorer, and on a control that leads to no new picture. Screenshots go
+to .ci/screenshots."""
 import json
 import os
 import shutil
@@ -78,7 +79,10 @@ def start_lab(folder):
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     write_settings(folder / "settings")
-    environment = os.environ | {"JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}
+    environment = os.environ | {
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "IN_TEST": "1",                                  # small data, no long training
+    }
     environment.pop("CIFAR_COURSE_DATA", None)
     command = [
         sys.executable, "-m", "jupyterlab",

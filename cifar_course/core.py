@@ -134,6 +134,8 @@ def flushed_denormals():
     "Numbers below 1e-38 count as 0 within the block, where the processor can do that."
     # PyTorch sets it and does not tell, so we look at what becomes of a tenth of 2e-38
     before = (torch.full((1,), 2e-38) / 10).item() == 0
+    for kind in (np.float32, np.float64):
+        np.finfo(kind)                                   # NumPy up to 2.2 warns if asked later
     torch.set_flush_denormal(True)
     try:
         yield
@@ -143,7 +145,9 @@ def flushed_denormals():
 # %% ../nbs/lib/core.ipynb #010986d1
 def somebody_watches() -> bool:
     "Does a terminal or a notebook show our progress as it comes?"
-    if "ipykernel" in sys.modules:
+    ipython = sys.modules.get("IPython")                 # there, where a notebook may be
+    shell = ipython.get_ipython() if ipython else None
+    if getattr(shell, "kernel", None) is not None:
         return True
     return sys.stderr is not None and sys.stderr.isatty()
 

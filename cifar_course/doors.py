@@ -41,7 +41,7 @@ def as_size(
         size = operator.index(n)
     except (TypeError, ValueError):                      # a text, 1.5, a tensor of several
         size = None
-    is_truth = isinstance(n, bool) or getattr(n, "dtype", None) is torch.bool
+    is_truth = isinstance(n, (bool, np.bool_)) or getattr(n, "dtype", None) is torch.bool
     if size is None or is_truth or size < least:
         raise ValueError(f"{what} is {in_short(n)}: choose a whole number from {least} up")
     if size > most:
