@@ -107,7 +107,9 @@ def parse_changes(
     for text in texts:
         field, equals, value = text.partition("=")
         if not equals or not field:
-            raise ValueError(f"--set {text}: write FIELD=VALUE, "
+            from cifar_course.data.batches import shown
+
+            raise ValueError(f"--set {shown(text)}: write FIELD=VALUE, "
                              "such as dropout=.5 or phases.0.lr=.01")
         changes[field.strip()] = parse_value(value.strip())
     return changes

@@ -25,7 +25,10 @@ def in_short(
     most: int = 60,                                      # characters
 ) -> str:
     "What came, as a part of one line: cut, and without line breaks."
-    text = repr(came) if isinstance(came, str) else f"{came}"
+    try:
+        text = repr(came) if isinstance(came, str) else f"{came}"
+    except ValueError:                                   # Python writes no 5,000 digits
+        text = f"a huge {type(came).__name__}"
     text = " ".join(text.split())
     return text if len(text) <= most else text[:most - 1] + "…"
 
@@ -39,7 +42,7 @@ def as_size(
     "A whole number as Python's; a `ValueError` for others, and outside `least` to `most`."
     try:
         size = operator.index(n)
-    except (TypeError, ValueError):                      # a text, 1.5, a tensor of several
+    except (TypeError, ValueError, RuntimeError):        # a text, 1.5, a tensor of several
         size = None
     is_truth = isinstance(n, (bool, np.bool_)) or getattr(n, "dtype", None) is torch.bool
     if size is None or is_truth or size < least:

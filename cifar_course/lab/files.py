@@ -57,6 +57,24 @@ def read_history(path: str | Path) -> list[dict]:
 
 # %% ../../nbs/lib/lab/files.ipynb #d9bda255
 MOST_TENSORS = 4_000_000_000                             # bytes of a file of weights
+_PLAIN = (                                               # what is no tensor, nor holds any
+    "recipe", "spec", "phase", "seed", "source", "data", "environment",
+    "history", "epoch", "first_epoch", "last_epoch", "stop",
+)
+
+def _check_plain(value: object, name: str, depth: int = 0) -> None:
+    "A `ValueError` where something else than a plain value is in what should be one."
+    if depth > 50:
+        raise ValueError(f"{name} is nested too deep")
+    if isinstance(value, dict):
+        for key, below in value.items():
+            _check_plain(key, name, depth + 1)
+            _check_plain(below, name, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for below in value:
+            _check_plain(below, name, depth + 1)
+    elif type(value) not in (str, int, float, bool, type(None)):
+        raise ValueError(f"a {type(value).__name__} in {name}, where plain values belong")
 
 def read_tensors(
     path: str | Path,
@@ -70,6 +88,8 @@ def read_tensors(
         for name in needed:
             if name not in state:
                 raise ValueError(f"no {name} in it")
+        for name in _PLAIN:
+            _check_plain(state.get(name), name)
     except MemoryError:
         raise file_error(path, "needs more memory than there is", ADVICE) from None
     except Exception as error:                           # damaged files raise nearly anything

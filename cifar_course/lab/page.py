@@ -11,14 +11,17 @@ from importlib.resources import files
 from pathlib import Path
 
 import jinja2
+import torch
 
 from ..convnet import Views, describe_layers
 from ..core import atomic_path
-from ..data.dataset import DataError, Dataset
+from ..data.batches import file_error
+from ..data.dataset import DataError, Dataset, Spec
 from .build import new_model
 from .catalogue import RECIPES, REPORTED
 from .files import METRICS, read_history, read_metrics, read_run_recipe
 from .recipe import Recipe, flatten_recipe, limit_epochs
+from .schemas import ADVICE
 from cifar_course.report import (
     class_figures,
     curve_figures,
@@ -64,6 +67,15 @@ def reproduce_command(
     return shlex.join(words)
 
 # %% ../../nbs/lib/lab/page.ipynb #fd134d1d
+def _layers(path: Path, recipe: Recipe, spec: Spec) -> list[dict]:
+    "The layers of a recipe's network, made of shapes alone; a `DataError` if there is none."
+    try:
+        with torch.device("meta"):
+            model = new_model(recipe, spec)
+        return describe_layers(model, spec.shape)
+    except ValueError as error:
+        raise file_error(path, f"is damaged ({error})", ADVICE) from error
+
 def write_report(
     folder: str | Path,                                  # of a run, finished or not
     data: Dataset,                                       # that it was trained on
@@ -90,7 +102,7 @@ def write_report(
         names=METRICS,
         n_views=Views.n_views,
         findings=diagnose(last_loss(recipe, history), metrics),
-        layers=describe_layers(new_model(recipe, data.spec), data.spec.shape),
+        layers=_layers(folder / "recipe.json", recipe, data.spec),
         settings=flatten_recipe(recipe),
         command=reproduce_command(recipe, metrics),
         data_figures=data_figures(data, recipe.augmentation),

@@ -33,6 +33,7 @@ from cifar_course.lab.files import (
     write_results,
 )
 from .recipe import Recipe, recipe_from_dict
+from .schemas import ModelFile, check_schema
 from .train import new_learner, train
 from ..mlp import MLP
 from ..preprocessing import Preprocess, check_images
@@ -219,6 +220,8 @@ def load_run(folder: str | Path) -> TrainedModel:
             f"(try `cifar-course train --resume {folder}`)"
         )
     state = read_tensors(path, "recipe", "mean", "std", "weights")
+    plain = {name: state.get(name) for name in ModelFile.model_fields}
+    check_schema(path, plain, ModelFile)
     try:
         recipe = recipe_from_dict(state["recipe"])
         spec = spec_from_dict(state.get("spec"))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MOST_TEXT', 'ADVICE', 'read_text', 'read_json', 'Schema', 'check_schema', 'Figures', 'Example', 'Confidence',
-           'SpecFile', 'Metrics', 'RunFile', 'parse_history', 'Spread', 'Record']
+           'SpecFile', 'Metrics', 'RunFile', 'ModelFile', 'parse_history', 'Spread', 'Record']
 
 # %% ../../nbs/lib/lab/schemas.ipynb #72c9a524
 import csv
@@ -152,6 +152,12 @@ class RunFile(Schema):
     seed: _Whole
     source: Annotated[str, Field(min_length=1, max_length=10_000)]
     data: _Text
+    spec: SpecFile | None = None
+
+# %% ../../nbs/lib/lab/schemas.ipynb #9e32e4fa
+class ModelFile(Schema):
+    "model.pt, beside its numbers."
+    recipe: dict[str, Any]
     spec: SpecFile | None = None
 
 # %% ../../nbs/lib/lab/schemas.ipynb #e57fea87
