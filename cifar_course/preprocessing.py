@@ -175,7 +175,7 @@ def from_one_hot(
     return rows.float().argmax(1) if rows.dtype == torch.bool else rows.argmax(1)
 
 # %% ../nbs/01_preprocessing.ipynb #eed151a7
-SPLITS = ("stratified", "random", "last")
+SPLITS = ("stratified", "random", "sklearn", "last")
 
 # %% ../nbs/01_preprocessing.ipynb #680e2516
 def _stratified(labels: Tensor, fraction: float) -> Tensor:
@@ -195,18 +195,23 @@ def _stratified(labels: Tensor, fraction: float) -> Tensor:
 def split_indices(
     labels: Tensor,                                      # (n,) whole numbers
     fraction: float = .1,                                # of the pictures, for validation
-    method: str = "stratified",                          # stratified, random or last
+    method: str = "stratified",                          # one of SPLITS
     seed: int = 0,
 ) -> tuple[Tensor, Tensor]:                              # (n_train,) and (n_validation,)
     """Indices of the training and of the validation pictures.
 
-    `last` takes the validation pictures from the end. A `ValueError` for a fraction that is not
-    between 0 and 1, a side without pictures, or a class too small to be on both sides."""
+    `last` takes the validation pictures from the end, `sklearn` those that scikit-learn's
+    `train_test_split` takes. A `ValueError` for a fraction that is not between 0 and 1, a side
+    without pictures, or a class too small to be on both sides."""
     labels = as_labels(labels).cpu()
     seed = as_size(seed, "seed", least=0, most=2**63)
     fraction = as_share(fraction, "fraction", ends=False)
     choose("split", method, dict.fromkeys(SPLITS))
     n = len(labels)
+    if method == "sklearn":
+        from sklearn.model_selection import train_test_split       # it takes a second to load
+        sides = train_test_split(range(n), test_size=fraction, random_state=seed)
+        return torch.tensor(sides[0]), torch.tensor(sides[1])
     order = torch.arange(n)
     if method != "last":
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))

@@ -169,7 +169,7 @@ def write_results(
     history: list[dict],                                 # of the learner
     stopped: str = "",                                   # why training ended early, if it did
     finished: bool = True,
-    **about,                                             # seed, data, source, environment
+    **about,                                             # seed, data, source, environment, …
 ) -> None:
     "Evaluate and write model.pt, history.csv and metrics.json."
     parts = judge(recipe, bench, finished)

@@ -130,17 +130,19 @@ class Recipe(Plain):
     own_draws: bool = False                              # not from those that order batches
 
     # who learns, and who judges
-    validation: Literal["stratified", "random", "last", "test"] = "stratified"
+    validation: Literal["stratified", "random", "sklearn", "last", "test"] = "stratified"
     validation_fraction: Annotated[_Number, Field(gt=0, lt=1)] = .1
     split_seed: Seed | None = None                       # None: the run's seed
     n_train: Count | None = None                         # training pictures; None: all
     batch_size: Count = 256
     drop_last: bool = False                              # leave out a last, smaller batch
+    epoch_batches: tuple[Count, ...] = ()                # of each epoch, in turn; none: all
 
     # training
     phases: tuple[Phase, ...] = Field((Phase(),), min_length=1)
     early_stopping: Count | None = None                  # epochs without a better loss
     restore_best: bool = False                           # end with the best epoch's weights
+    test_after: tuple[Count, ...] = ()                   # epochs that the test set judges too
     views: Pixels = 0                                    # test on views moved so far, too
     bfloat16: bool = True                                # where the hardware has it
 

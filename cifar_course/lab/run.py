@@ -34,7 +34,7 @@ from cifar_course.lab.files import (
 )
 from .recipe import Recipe, recipe_from_dict
 from .schemas import ModelFile, check_schema
-from .train import new_learner, train
+from .train import TestAfter, new_learner, train
 from ..mlp import MLP
 from ..preprocessing import Preprocess, check_images
 from cifar_course.training import (
@@ -137,12 +137,17 @@ def train_run(
     watchers = [StopWhenDiverged(), *callbacks, saver]
     if progress:
         watchers.append(Progress())
+    tester = TestAfter(recipe.test_after, bench.test)
+    if recipe.test_after:
+        watchers.append(tester)
     learner = new_learner(recipe, bench, watchers)
     state = checkpoint if checkpoint and "model" in checkpoint else None
     with claimed(folder, what, go_on=checkpoint is not None):
         write_json(folder / "recipe.json", plain)
         try:
             train(learner, recipe, watchers, state)
+            if recipe.test_after:
+                about["test_after"] = tester.found
             write_results(folder, recipe, bench, learner.history, learner.stop, **about)
         except (KeyboardInterrupt, TrainingDiverged) as error:
             why = str(error) or "interrupted"

@@ -112,6 +112,7 @@ class Metrics(Schema):
     validation: Figures
     test: Figures | None = None
     views: Figures | None = None
+    test_after: dict[_Text, Figures] = {}                # by epoch, where it was read earlier
     parameters: _Whole
     seconds: Annotated[float, Field(ge=0)]
     seed: _Whole

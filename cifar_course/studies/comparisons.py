@@ -266,6 +266,38 @@ _standin_lessons = Study(
     data="standin",
 )
 
+# %% ../../nbs/lib/studies/comparisons.ipynb #74eec7cf
+_REPORT_3 = Recipe(
+    name="report 3's comparisons",
+    about="report 3's network, as its comparisons have it",
+    hidden_sizes=(512, 256, 128),
+    dropout=(.3, .4, .5),
+    initialisation="xavier",
+    pixels="scaled",
+    validation="last",
+    validation_fraction=.2,
+    n_train=40_000,
+    batch_size=32,
+    phases=(Phase(n_epochs=15, loss="cross_entropy_by_hand", optimizer="keras_adam"),),
+    bfloat16=False,
+)
+_REPORT_3_CHANGES = {
+    "ReLU, cross-entropy, Adam": {},
+    "tanh": {"activation": "tanh"},
+    "sparse cross-entropy": {"phases.0.loss": "cross_entropy"},
+    "MSE": {"phases.0.loss": "mse"},
+    "SGD": {"phases.0.optimizer": "sgd"},
+    "RMSprop": {"phases.0.optimizer": "keras_rmsprop"},
+}
+_lab3_comparisons = Study(
+    about="the comparisons that report 3 built and never ran, all at a rate of .001",
+    base=_REPORT_3,
+    arms={
+        name: Arm(changes=changes, lrs=(1e-3,))
+        for name, changes in _REPORT_3_CHANGES.items()
+    },
+)
+
 # %% ../../nbs/lib/studies/comparisons.ipynb #9f4fc3df
 STUDIES = {
     "scaling": _scaling,
@@ -282,5 +314,6 @@ STUDIES = {
     "local_start": _local_start,
     "ledger": _ledger,
     "ledger_reversed": _ledger_reversed,
+    "lab3_comparisons": _lab3_comparisons,
     "standin_lessons": _standin_lessons,
 }

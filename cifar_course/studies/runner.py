@@ -339,9 +339,10 @@ def _check_same(
 
 # %% ../../nbs/lib/studies/runner.ipynb #4390361b
 _KEPT = (                                                # of a run's figures, in its row
-    "seed", "train", "validation", "test",
+    "seed", "train", "validation", "test", "matrix",
     "confidence", "epochs", "seconds", "stopped",
 )
+_CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 
 def run_seed(
     recipe: Recipe,
@@ -362,9 +363,13 @@ def run_seed(
     metrics = read_metrics(run)
     history = read_history(run / "history.csv")
     row = {name: metrics[name] for name in _KEPT}
-    row["validation_curve"] = [round(epoch["validation_accuracy"], 4) for epoch in history]
+    row["curves"] = {}
+    for name in _CURVES:
+        row["curves"][name] = [round(epoch[name], 4) for epoch in history]
     if metrics["views"]:
         row["views"] = metrics["views"]
+    if recipe.test_after:
+        row["test_after"] = metrics["test_after"]
     # the same for all seeds: `recipe_record` takes them out again
     row["parameters"] = metrics["parameters"]
     row["environment"] = metrics["environment"]
@@ -386,8 +391,14 @@ def recipe_record(
     for part in ("train", "validation", "test", "views"):
         if part in rows[0]:
             summary[f"{part}_accuracy"] = spread([row[part]["accuracy"] for row in rows])
+    for epoch in recipe.test_after:
+        read_then = [row["test_after"][str(epoch)]["accuracy"] for row in rows]
+        summary[f"test_accuracy_after_{epoch}"] = spread(read_then)
     summary["seconds"] = spread([row["seconds"] for row in rows])
     use = "read once, at the end"
+    if recipe.test_after:
+        earlier = ", ".join(str(epoch) for epoch in recipe.test_after)
+        use = f"read after epoch {earlier}, as in the report, and at the end"
     if recipe.validation == "test":
         use = "served as validation set too"
     return {

@@ -10,7 +10,7 @@ from statistics import fmean
 
 from ..convnet import Views
 from ..core import choose
-from ..lab.catalogue import RECIPES, REPORTED
+from ..lab.catalogue import RECIPES, REPORTED, REPORTED_AFTER
 from ..show.tables import markdown_table
 from .records import load_record, percent, record_names
 
@@ -36,6 +36,9 @@ def _reported_text(name: str, record: dict) -> str:
     text = f"{part} {accuracy:.1%}"
     if part == "validation":
         text += f" (ours: {_accuracies(record, part)})"
+    for epoch, reported in REPORTED_AFTER.get(name, {}).items():
+        then = [run["test_after"][str(epoch)]["accuracy"] for run in record["runs"]]
+        text += f"; after epoch {epoch} {reported:.1%} (ours: {percent(then)})"
     return text
 
 def _seconds_text(name: str, record: dict) -> str:
