@@ -8,18 +8,21 @@ __all__ = ['SCHEDULE_MAKERS', 'settings_of', 'check_settings', 'new_loss', 'one_
 
 # %% ../../nbs/lib/lab/registries.ipynb #b999c237
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
 from ..core import choose
+from ..doors import as_logits_and_labels, in_short
 from .recipe import Phase, Recipe
 from ..losses import LOSSES
 from ..mlp import ACTIVATIONS, INITIALISATIONS
-from ..optimizers import new_optimizer
+from ..optimizers import OPTIMIZERS, new_optimizer
 from ..strategies import SCHEDULES, ByProgress
 from ..training import Callback, Schedule
 
@@ -27,25 +30,45 @@ from ..training import Callback, Schedule
 def settings_of(
     maker: Callable,                                     # a registry's entry
     given: Iterable[str] = (),                           # its arguments that are no settings
-) -> list[str]:
-    "The names of a registry entry's settings: its arguments, without those that are `given`."
-    return [name for name in inspect.signature(maker).parameters if name not in given]
+) -> dict[str, object]:                                  # name: what it is where it is not set
+    "A registry entry's settings: its arguments, without those that are `given`."
+    settings = {}
+    for name, parameter in inspect.signature(maker).parameters.items():
+        if name not in given:
+            settings[name] = parameter.default
+    return settings
 
 # %% ../../nbs/lib/lab/registries.ipynb #0043ee41
+def _allowed(default: object) -> str:
+    "What can be set in the place of a default, in words; empty where that is anything."
+    match default:
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case tuple() | list():
+            return f"{len(default)} numbers"
+        case str():
+            return "a text"
+    return ""
+
 def check_settings(
     kind: str,                                           # loss, schedule, …: for the message
     name: str,                                           # of the registry's entry
     settings: dict,                                      # its settings in a recipe
-    known: list[str],                                    # the names of those that it has
+    known: dict[str, object],                            # those that it has, as `settings_of`
 ) -> None:
-    "A `ValueError` for a setting that `name` does not have."
-    for setting in settings:
-        if setting in known:
-            continue
-        choices = "it has none"
-        if known:
-            choices = f"choose one of {', '.join(sorted(known))}"
-        raise ValueError(f"the {kind} {name!r} has no setting {setting!r}: {choices}")
+    "A `ValueError` for a setting that `name` does not have, or one of another kind."
+    for setting, value in settings.items():
+        if setting not in known:
+            choices = "it has none"
+            if known:
+                choices = f"choose one of {', '.join(sorted(known))}"
+            raise ValueError(f"the {kind} {name!r} has no setting {setting!r}: {choices}")
+        allowed = _allowed(known[setting])
+        if allowed and _allowed(value) != allowed:
+            raise ValueError(f"the {kind} {name!r} has {setting} {in_short(value)}: "
+                             f"choose {allowed}")
 
 # %% ../../nbs/lib/lab/registries.ipynb #f1b2f13d
 def new_loss(
@@ -54,11 +77,18 @@ def new_loss(
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """A function of logits (n, k) and labels (n,) that gives the batch's mean, a number.
 
-    An unknown name, or a setting that the loss does not have, is a `ValueError`."""
+    An unknown name, or a setting that the loss does not have, is a `ValueError`; so are
+    labels that do not fit the logits, whoever wrote the loss."""
     loss_fn = choose("loss", name, LOSSES)
     of_the_batch = ("logits", "labels", "input", "target")
     check_settings("loss", name, settings, settings_of(loss_fn, of_the_batch))
-    return partial(loss_fn, **settings)
+
+    def checked(logits: Tensor, labels: Tensor) -> Tensor:
+        "The loss of logits and labels that fit each other."
+        return loss_fn(*as_logits_and_labels(logits, labels), **settings)
+
+    checked.__name__ = name
+    return checked
 
 # %% ../../nbs/lib/lab/registries.ipynb #664baaa8
 def one_cycle_schedule(
@@ -107,6 +137,7 @@ def progress_schedule(
     function: Callable,                                  # progress (0 to 1): share of the rate
     phase: Phase,                                        # not asked: the optimizer has its rate
     n_steps: int,                                        # not asked: the learner has progress
+    /,                                                   # a function's own setting may be named so
     **settings,                                          # of the function
 ) -> ByProgress:
     "The phase's rate times a function of progress."
@@ -121,7 +152,7 @@ SCHEDULE_MAKERS["one_cycle"] = one_cycle_schedule
 SCHEDULE_MAKERS["plateau"] = plateau_schedule
 
 # %% ../../nbs/lib/lab/registries.ipynb #d7fa55a9
-def _schedule_settings(name: str) -> list[str]:
+def _schedule_settings(name: str) -> dict[str, object]:
     "What can be set for the schedule `name`."
     if name in ("one_cycle", "plateau"):
         return settings_of(SCHEDULE_MAKERS[name], ("phase", "n_steps"))
@@ -147,12 +178,56 @@ def new_phase_optimizer(phase: Phase, model: nn.Module) -> Optimizer:
     """The phase's optimizer over all of the model's parameters.
 
     An unknown name, or a setting that the optimizer does not have, is a `ValueError`."""
+    maker = choose("optimizer", phase.optimizer, OPTIMIZERS)
+    known = settings_of(maker, ("params", "lr"))
     settings = {}
     for name, value in phase.optimizer_settings.items():
+        if name in known:                                # `new_optimizer` refuses the others
+            check_settings("optimizer", phase.optimizer, {name: value}, known)
         if isinstance(value, list):
             value = tuple(value)                         # Adam's betas: JSON has no tuples
         settings[name] = value
     return new_optimizer(phase.optimizer, model.parameters(), phase.lr, **settings)
+
+# %% ../../nbs/lib/lab/registries.ipynb #e6d77320
+@contextmanager
+def _tried(what: str) -> Iterator[None]:
+    "Settings are tried within the block; what they break is a `ValueError` of one line."
+    try:
+        yield
+    except ValueError:                                   # says what is wrong
+        raise
+    except Exception as error:                           # settings can break nearly anything
+        reason = str(error).split("\n")[0]
+        raise ValueError(f"{what} has a setting that it cannot use ({reason})") from error
+
+def _try_loss(phase: Phase) -> None:
+    "A `ValueError` where the phase's loss is no number for a picture."
+    with _tried(f"the loss {phase.loss!r}"):
+        loss_fn = new_loss(phase.loss, **phase.loss_settings)
+        n_classes = 2
+        for value in phase.loss_settings.values():
+            if isinstance(value, list):                  # a weight for each class
+                n_classes = len(value)
+        loss = loss_fn(torch.zeros(1, n_classes), torch.zeros(1, dtype=torch.int64))
+        if loss.ndim > 0:
+            raise TypeError("it gives a number for each picture, not their mean")
+
+def _try_training(phase: Phase) -> None:
+    "A `ValueError` where the phase's optimizer or schedule has settings of no use."
+    model = nn.BatchNorm1d(1)                            # ones and zeros: nothing is drawn
+    for weight in model.parameters():
+        weight.grad = torch.zeros_like(weight)
+    with _tried(f"the optimizer {phase.optimizer!r}"):
+        optimizer = new_phase_optimizer(phase, model)
+        optimizer.step()
+    with _tried(f"the schedule {phase.schedule!r}"):
+        for callback in new_schedule(phase, 2):
+            if isinstance(callback, Schedule):
+                callback.new_scheduler(optimizer)
+            else:
+                for progress in (0., .5, 1.):
+                    torch.tensor(callback.schedule(progress), dtype=torch.float32)
 
 # %% ../../nbs/lib/lab/registries.ipynb #73297a71
 def check_recipe(recipe: Recipe) -> Recipe:
@@ -163,9 +238,7 @@ def check_recipe(recipe: Recipe) -> Recipe:
     for name in activations:
         choose("activation", name, ACTIVATIONS)
     choose("initialisation", recipe.initialisation, INITIALISATIONS)
-    some_weights = nn.BatchNorm1d(1)                     # ones and zeros: nothing is drawn
     for phase in recipe.phases:
-        new_loss(phase.loss, **phase.loss_settings)
-        new_phase_optimizer(phase, some_weights)
-        new_schedule(phase, 1)
+        _try_loss(phase)
+        _try_training(phase)
     return recipe

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..core import choose
-from ..lab.catalogue import REPORTED
+from ..lab.catalogue import REPORTED, REPORTED_AFTER
 from .records import load_record
 
 # %% ../../nbs/lib/studies/quoted.ipynb #f8a77a95
@@ -33,36 +33,34 @@ _SHARES = ("accuracy", "error", "units", "curve", "precision", "recall", "f1", "
 
 def _is_share(quantity: str) -> bool:
     "Is it from 0 to 1, so that prose gives it in percent?"
-    return any(word in quantity for word in _SHARES)
+    return "loss" not in quantity and any(word in quantity for word in _SHARES)
 
 def _flat(run: dict) -> dict:
-    "A run's figures by name, those in a table as TABLE_NAME."
+    "A run's numbers and lists by name, those in a table as TABLE_NAME."
     found = {}
     for name, value in run.items():
-        if not isinstance(value, dict):
+        if isinstance(value, dict):
+            for inner, inner_value in _flat(value).items():
+                found[f"{name}_{inner}"] = inner_value
+        elif isinstance(value, (int, float, list)):
             found[name] = value
-            continue
-        found[name] = value
-        for inner, inner_value in value.items():
-            found[f"{name}_{inner}"] = inner_value
     return found
 
-def _entry(value, key: str, name: str):
-    "The entry of a list (from 1) or of a table."
-    if isinstance(value, dict):
-        return choose(f"entry of {name}", key, value)
-    if not isinstance(value, list):
+def _entry(values, key: str, name: str):
+    "The entry of a list, counted from 1."
+    if not isinstance(values, list):
         raise ValueError(f"{name} is one number: leave out @{key}")
-    if not key.isdecimal() or not 1 <= int(key) <= len(value):
-        raise ValueError(f"{name} goes from {name}@1 to {name}@{len(value)}, not @{key}")
-    return value[int(key) - 1]
+    if not key.isdecimal() or not 1 <= int(key) <= len(values):
+        raise ValueError(f"{name} goes from {name}@1 to {name}@{len(values)}, not @{key}")
+    return values[int(key) - 1]
 
 def _figure_of(run: dict, quantity: str):
     "A number, or a list of numbers."
-    name, at, key = quantity.partition("@")
+    name, *keys = quantity.split("@")
     value = choose("quantity", name, _flat(run))
-    if at:
+    for key in keys:
         value = _entry(value, key, name)
+        name = f"{name}@{key}"
     return value
 
 # %% ../../nbs/lib/studies/quoted.ipynb #30907c4f
@@ -222,7 +220,12 @@ def _of_the_record(word: str, words: list[str], load: Load) -> Value:
 
 # %% ../../nbs/lib/studies/quoted.ipynb #ef42617c
 def _reported(word: str, words: list[str], load: Load) -> Value:
-    "What a student's report gives."
+    "What a student's report gives, at its end or after an epoch."
+    if len(words) == 2:
+        recipe, epoch = words
+        by_epoch = choose("recipe reported on the way", recipe, REPORTED_AFTER)
+        by_epoch = {str(epoch): accuracy for epoch, accuracy in by_epoch.items()}
+        return Value(choose("epoch", epoch, by_epoch), is_share=True)
     [recipe] = _expect(words, "RECIPE")
     _, accuracy = choose("reported recipe", recipe, REPORTED)
     return Value(accuracy, is_share=True)
