@@ -31,6 +31,7 @@ ROOMS = (
     ("optimizers", "losses", "activations"),
     ("mlp",),
     ("preprocessing",),
+    ("first_hour",),
     ("show",),
     ("data",),
     ("doors",),

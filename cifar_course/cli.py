@@ -95,7 +95,7 @@ def parse_value(text: str):
         return text
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
 
 # %% ../nbs/lib/cli.ipynb #500fecc3

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['LOSSES', 'log_softmax', 'cross_entropy', 'soft_cross_entropy', 'kl_divergence', 'kl_of_labels', 'mse',
-           'mse_of_softmax', 'mae', 'mae_of_softmax', 'focal_loss', 'huber', 'quantile_loss', 'binary_cross_entropy']
+           'mse_of_softmax', 'mae', 'mae_of_softmax', 'focal_loss', 'binary_cross_entropy', 'huber', 'quantile_loss',
+           'z_scores', 'iqr_fences']
 
 # %% ../nbs/04_losses.ipynb #2bb344b7
 from functools import partial
@@ -170,6 +171,34 @@ LOSSES = {                                               # all take logits (n, k
     "mae": mae_of_softmax,
 }
 
+# %% ../nbs/04_losses.ipynb #ee7eef58
+def _answer_weights(weights: Tensor, logits: Tensor) -> Tensor:
+    "A number for each answer; a `ValueError` for other shapes, negative ones, or none above 0."
+    logits, weights = as_pair(logits, weights, ("logits", "weights"))
+    if not (weights >= 0).all() or not weights.sum() > 0:
+        raise ValueError("expected weights from 0 on, and at least one above 0")
+    return weights
+
+def binary_cross_entropy(
+    logits: Tensor,                                      # (n,)
+    y: Tensor,                                           # (n,) 0. or 1., or a share between
+    weights: Tensor | None = None,                       # (n,) how much each answer counts
+) -> Tensor:                                             # () nats
+    """Mean of -y log p - (1 - y) log(1 - p) with p = sigmoid(logits); with `weights`, the
+    weighted mean.
+
+    It never computes p, so that it is right for logits of any size. Two shapes are a
+    `ValueError`, and so is a y outside 0…1, such as -1 for no."""
+    logits, y = as_pair(logits, y, ("logits", "y"))
+    if y.device.type == "cpu" and not ((y >= 0) & (y <= 1)).all():
+        raise ValueError(f"y from {y.min():g} to {y.max():g}: expected 1 for yes and 0 for no")
+    log_of_sum = torch.logaddexp(logits, torch.zeros_like(logits))           # log(1 + e^z)
+    per_answer = log_of_sum - y * logits
+    if weights is None:
+        return per_answer.mean()
+    weights = _answer_weights(weights, logits)
+    return (weights * per_answer).sum() / weights.sum()
+
 # %% ../nbs/04_losses.ipynb #7cc6ad45
 def huber(
     prediction: Tensor,                                  # any shape
@@ -200,17 +229,29 @@ def quantile_loss(
     error = y - prediction
     return torch.maximum(q * error, (q - 1) * error).mean()
 
-# %% ../nbs/04_losses.ipynb #ee7eef58
-def binary_cross_entropy(
-    logits: Tensor,                                      # (n,)
-    y: Tensor,                                           # (n,) 0. or 1., or a share between
-) -> Tensor:                                             # () nats
-    """Mean of -y log p - (1 - y) log(1 - p) with p = sigmoid(logits).
+# %% ../nbs/04_losses.ipynb #e97edd29
+def z_scores(
+    numbers: Tensor,                                     # any shape
+) -> Tensor:                                             # the same shape; without a unit
+    "How many standard deviations each number is above the mean; zeros where all are equal."
+    numbers = as_tensor(numbers, "numbers").double()
+    if numbers.numel() < 2:
+        raise ValueError("expected at least two numbers: one has no spread")
+    std = numbers.std()
+    distance = numbers - numbers.mean()
+    return torch.where(std > 0, distance / std, 0.).float()
 
-    It never computes p, so that it is right for logits of any size. Two shapes are a
-    `ValueError`, and so is a y outside 0…1, such as -1 for no."""
-    logits, y = as_pair(logits, y, ("logits", "y"))
-    if y.device.type == "cpu" and not ((y >= 0) & (y <= 1)).all():
-        raise ValueError(f"y from {y.min():g} to {y.max():g}: expected 1 for yes and 0 for no")
-    log_of_sum = torch.logaddexp(logits, torch.zeros_like(logits))           # log(1 + e^z)
-    return (log_of_sum - y * logits).mean()
+# %% ../nbs/04_losses.ipynb #d5f4180a
+def iqr_fences(
+    numbers: Tensor,                                     # any shape
+    k: float = 1.5,                                      # how many interquartile ranges
+) -> tuple[float, float]:                                # in the numbers' unit
+    """Below the first and above the second number lie outliers (Tukey 1977).
+
+    No numbers are a `ValueError`."""
+    numbers = as_tensor(numbers, "numbers").double().flatten()
+    if not len(numbers):
+        raise ValueError("expected at least one number")
+    low, high = torch.quantile(numbers, torch.tensor([.25, .75]).double()).tolist()
+    reach = k * (high - low)
+    return low - reach, high + reach

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['GAP', 'POOR', 'RISE', 'FALL', 'MOST_CLASSES', 'diagnose', 'embed', 'data_figures', 'curve_figures', 'class_figures',
-           'prediction_figures']
+           'prediction_figures', 'calibration_figure', 'accuracy_interval']
 
 # %% ../nbs/11_report.ipynb #d93144d7
 import base64
@@ -17,7 +17,13 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from .data.dataset import Dataset
-from .evaluation import class_scores, top_confusions
+from cifar_course.evaluation import (
+    bootstrap_interval,
+    class_scores,
+    expected_calibration_error,
+    reliability,
+    top_confusions,
+)
 from .preprocessing import augment
 from .show.plots import plot_class_bars, plot_confusion, plot_history, plot_images
 
@@ -241,12 +247,13 @@ def class_figures(
 
 # %% ../nbs/11_report.ipynb #29dde91b
 def _prediction_title(example: dict, class_names: tuple[str, ...]) -> str:
-    "What was predicted, what it is where that is something else, and the confidence."
-    title = class_names[example["predicted"]]
+    "The predicted class with its confidence; below it what it is, where that is another."
+    title = f"{class_names[example['predicted']]} {example['confidence']:.0%}"
     if example["predicted"] != example["true"]:
-        title += f"?\n{class_names[example['true']]}"
-    return f"{title} {example['confidence']:.0%}"
+        title += f"\nis: {class_names[example['true']]}"
+    return title
 
+# %% ../nbs/11_report.ipynb #77f82697
 def prediction_figures(
     metrics: dict,                                       # as in a run's metrics.json
     data: Dataset,                                       # that the run was made on
@@ -260,13 +267,59 @@ def prediction_figures(
             continue
         titles = [_prediction_title(example, data.class_names) for example in examples]
         images = data.test_images[[example["index"] for example in examples]]
-        told = "; ".join(title.replace("?\n", ", but ") for title in titles)
-        what = ", with the confidence in them."
+        told = "; ".join(title.replace("\nis: ", ", is ") for title in titles)
+        what = ": the class that was predicted, and the confidence in it."
         if kind == "wrong":
-            what = ": what was predicted, what it is, the confidence."
+            what += " Below it the class that the picture is of."
         figures.append(embed(
             plot_images(images, titles, _in_a_row(titles)),
             f"Pictures: {told}",
             f"The surest {kind} predictions on the test pictures{what}",
             "png"))
     return figures
+
+# %% ../nbs/11_report.ipynb #0750fd9a
+def _plot_reliability(bins: dict[str, Tensor], ax: Axes | None = None) -> Axes:
+    "The share right in each bin of confidence, beside the diagonal where both are equal."
+    if ax is None:
+        ax = plt.figure(figsize=(4.6, 3.6), layout="constrained").add_subplot()
+    n_bins = len(bins["n"])
+    centres = [(i + .5) / n_bins for i in range(n_bins)]
+    heights = bins["accuracy"].nan_to_num().tolist()
+    ax.bar(centres, heights, .9 / n_bins, color="#0173b2", label="share right")
+    ax.plot([0, 1], [0, 1], ":", color="grey", label="as sure as right")
+    for x, height, n in zip(centres, heights, bins["n"].tolist()):
+        if n:
+            ax.text(x, height + .02, f"{n:,}", ha="center", fontsize=7)
+    ax.set(xlim=(0, 1), ylim=(0, 1.1), xlabel="confidence", ylabel="share right")
+    ax.legend(fontsize=8, loc="upper left")
+    return ax
+
+# %% ../nbs/11_report.ipynb #8ec4147e
+def calibration_figure(
+    confidence: Tensor,                                  # (n,) in the predicted classes
+    right: Tensor,                                       # (n,) bool
+    judged_on: str = "test",                             # which pictures
+) -> dict:
+    "The reliability diagram with the calibration error, as `embed` gives it."
+    error = expected_calibration_error(confidence, right)
+    gap = (confidence.mean() - right.float().mean()).item()
+    side = "surer than it is right" if gap > 0 else "less sure than it is right"
+    bins = reliability(confidence, right)
+    return embed(
+        _plot_reliability(bins),
+        f"Bars: the share right in ten bins of confidence. Calibration error {error:.1%}.",
+        f"How far confidence can be believed ({judged_on}): the numbers count predictions. "
+        f"Calibration error {error:.1%}; on the mean {abs(gap):.1%} {side}.")
+
+# %% ../nbs/11_report.ipynb #71f05f17
+def accuracy_interval(
+    matrix: list[list[int]],                             # of confusion, as in metrics.json
+) -> tuple[float, float]:                                # shares
+    "The middle 95 % of the accuracies that other pictures of the same kind would give."
+    counts = torch.tensor(matrix)
+    n = int(counts.sum())
+    if n == 0:                                           # nothing was judged: anything goes
+        return 0., 1.
+    right = torch.arange(n) < counts.trace()             # their order does not matter
+    return bootstrap_interval(right)

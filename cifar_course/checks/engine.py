@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from numbers import Real
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -74,6 +75,18 @@ def _same_tensor(got: object, expected: Tensor) -> bool:
     if not isinstance(got, Tensor) or got.shape != expected.shape:
         return False
     return _fitting(got.dtype, expected.dtype) and bool(_close(got, expected).all())
+
+def _plain(got: object, expected: object) -> object:
+    """`got`, with what merely stands for the kind that is expected made that kind.
+
+    A tensor or array of a single number for a number, an array for a tensor."""
+    if isinstance(expected, tuple) and isinstance(got, (tuple, list)):
+        return tuple(map(_plain, got, expected)) if len(got) == len(expected) else got
+    if isinstance(expected, Tensor):
+        is_array = isinstance(got, (np.ndarray, np.generic))
+        return torch.as_tensor(np.array(got)) if is_array else got
+    is_single = isinstance(got, (Tensor, np.ndarray, np.generic)) and got.ndim == 0
+    return got.item() if is_single else got
 
 def _same_number(got: object, expected: Real) -> bool:
     "Equal in value; a truth value is no number."
@@ -176,7 +189,7 @@ def _difference(got: object, expected: object) -> tuple[str, str]:
         return _difference_of_tensors(got, expected)
     problem = f"expected {text_of(expected)}, got {text_of(got)}"
     if isinstance(got, Tensor) and got.numel() == 1:
-        return problem, "a tensor of one number where the number is asked for: .item()"
+        return problem, "a tensor of shape (1,) or so where a number is asked for: .item()"
     return problem, ""
 
 # %% ../../nbs/lib/checks/engine.ipynb #91e28b9f
@@ -203,7 +216,7 @@ def _agree(
         return True
     _, given = _copies(case, gradient)
     try:
-        return _same(answer(*given), expected)
+        return _same(_plain(answer(*given), expected), expected)
     except Exception:
         return False
 
@@ -286,6 +299,8 @@ class Exercise:
         self._check_inputs(given, case)
         reference_leaves, reference_given = _copies(case, self.gradient)
         expected = self.reference(*reference_given)
+        if not self.gradient:                            # an array or a number has none
+            got = _plain(got, expected)
         self._check_value(answer, got, expected, case)
         if self.gradient:
             self._check_gradient(got, leaves, _gradients(expected, reference_leaves), case)

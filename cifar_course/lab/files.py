@@ -23,8 +23,10 @@ from .claim import CLAIM
 from .recipe import Recipe, recipe_from_dict
 from cifar_course.lab.schemas import (
     ADVICE,
+    CheckpointFile,
     Metrics,
     RunFile,
+    Schema,
     check_schema,
     parse_history,
     read_json,
@@ -222,14 +224,25 @@ _IN_CHECKPOINT = (
     "history", "epoch", "first_epoch", "last_epoch", "stop",
 )
 
-def _checked_run(path: Path, state: dict) -> tuple[Recipe, dict]:
+def _checked_run(path: Path, state: dict, schema: type[Schema]) -> tuple[Recipe, dict]:
     "The recipe in what a file says of its run, and all that it says."
-    plain = {name: value for name, value in state.items() if name in RunFile.model_fields}
-    check_schema(path, plain, RunFile)
+    plain = {name: value for name, value in state.items() if name in schema.model_fields}
+    check_schema(path, plain, schema)
     try:
-        return recipe_from_dict(state["recipe"]), state
+        recipe = recipe_from_dict(state["recipe"])
+        if schema is CheckpointFile:
+            _check_phase(recipe, state)
     except ValueError as error:
         raise file_error(path, f"is damaged ({error})", ADVICE) from error
+    return recipe, state
+
+def _check_phase(recipe: Recipe, state: dict) -> None:
+    "A `ValueError` where the recipe has no such phase, or one of other epochs."
+    i, n_epochs = state["phase"], state["last_epoch"] - state["first_epoch"]
+    if i >= len(recipe.phases):
+        raise ValueError(f"phase {i} of {len(recipe.phases)}, counted from 0")
+    if recipe.phases[i].n_epochs != n_epochs:
+        raise ValueError(f"{n_epochs} epochs in a phase of {recipe.phases[i].n_epochs}")
 
 def read_checkpoint(folder: str | Path) -> tuple[Recipe, dict]:
     """The recipe and the state with which an unfinished run goes on.
@@ -239,9 +252,9 @@ def read_checkpoint(folder: str | Path) -> tuple[Recipe, dict]:
     folder = Path(folder)
     path, claim = folder / "checkpoint.pt", folder / CLAIM
     if path.exists():
-        return _checked_run(path, read_tensors(path, *_IN_CHECKPOINT))
+        return _checked_run(path, read_tensors(path, *_IN_CHECKPOINT), CheckpointFile)
     if claim.exists():
-        return _checked_run(claim, read_json(claim))
+        return _checked_run(claim, read_json(claim), RunFile)
     if (folder / "metrics.json").exists() and read_metrics(folder)["finished"]:
         raise DataError(f"{folder} is finished: start a new run")
     raise DataError(f"{path} is missing: {folder} is no run that can be resumed")

@@ -9,6 +9,7 @@ __all__ = ['Count', 'Pixels', 'Width', 'Share', 'Rate', 'Seed', 'Setting', 'Sett
 # %% ../../nbs/lib/lab/recipe.ipynb #9c5cfc58
 import json
 import re
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -42,8 +43,13 @@ def _place(loc: tuple[str | int, ...]) -> str:
     for part in map(str, loc):
         is_type = part in ("bool", "int", "float", "str") or "[" in part
         if not is_type:
-            parts.append(part)
+            parts.append(_printable(part))
     return ".".join(parts)
+
+def _printable(name: str) -> str:
+    "A name of any kind as part of one line."
+    name = name[:60] + "…" if len(name) > 60 else name
+    return name if name.isprintable() else ascii(name)[1:-1]
 
 def _depth(place: str) -> int:
     "How far below the top a place lies."
@@ -168,11 +174,12 @@ def _key(
     new: bool = False,                                   # may a dictionary get a new key?
 ) -> str | int:
     "`part` as a key of `plain`; a `ValueError` where `plain` has no such place."
-    if isinstance(plain, list) and part.isdecimal() and int(part) < len(plain):
+    is_index = part.isdecimal() and len(part) < 10
+    if isinstance(plain, list) and is_index and int(part) < len(plain):
         return int(part)
     if isinstance(plain, dict) and (new or part in plain):
         return part
-    raise ValueError(f"a recipe has no {name}")
+    raise ValueError(f"a recipe has no {_printable(name)}")
 
 def _set_at(plain: dict, name: str, value) -> None:
     "Set the place that `name` leads to, in nested dictionaries and lists."
@@ -305,8 +312,17 @@ def recipe_from_dict(
 def read_recipe(path: str | Path) -> Recipe:
     "The recipe in a JSON file; a `ValueError` names the file and what is wrong with it."
     try:
-        return recipe_from_dict(json.loads(Path(path).read_text(encoding="utf-8")))
+        return recipe_from_dict(json.loads(_text_of(Path(path))))
     except OSError as error:
         raise ValueError(f"{path} cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:        # RecursionError: [[[[[…
         raise ValueError(f"{path}: {str(error).splitlines()[0]}") from error
+
+def _text_of(path: Path) -> str:
+    "The text of a file that can be a recipe; a `ValueError` for one that is none, or large."
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("expected a file, this is a folder, a pipe or a device")
+    if status.st_size > 1_000_000:
+        raise ValueError(f"it has {status.st_size:,} bytes, and no recipe is so long")
+    return path.read_text(encoding="utf-8")

@@ -137,7 +137,7 @@ def progress_schedule(
     function: Callable,                                  # progress (0 to 1): share of the rate
     phase: Phase,                                        # not asked: the optimizer has its rate
     n_steps: int,                                        # not asked: the learner has progress
-    /,                                                   # a function's own setting may be named so
+    /,                                                   # as `step` has an `n_steps` to set
     **settings,                                          # of the function
 ) -> ByProgress:
     "The phase's rate times a function of progress."

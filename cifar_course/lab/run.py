@@ -8,6 +8,7 @@ __all__ = ['PhaseCheckpoint', 'best_weights', 'check_same_run', 'train_run', 'Tr
 # %% ../../nbs/lib/lab/run.ipynb #19bd58ad
 import contextlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,6 +106,29 @@ def check_same_run(
     if recipe_from_dict(checkpoint["recipe"]).model_dump(mode="json") != recipe:
         raise ValueError("the checkpoint was made with another recipe: train without it")
 
+# %% ../../nbs/lib/lab/run.ipynb #fb8fffbb
+_OF_A_STATE = (                                          # what a changed state can raise
+    ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
+    ValueError,
+)
+
+def _first_line(error: Exception) -> str:
+    "What an error says first; PyTorch's go on for pages."
+    return str(error).strip().split("\n")[0] or type(error).__name__
+
+@contextlib.contextmanager
+def _checkpoint_blamed(path: Path, learner: Learner, state: dict | None) -> Iterator[None]:
+    "A `DataError` names the checkpoint where the block cannot go on with it."
+    try:
+        yield
+    except (TrainingDiverged, torch.cuda.OutOfMemoryError):
+        raise
+    except _OF_A_STATE as error:
+        if state is None or len(learner.history) > state["epoch"]:
+            raise
+        what = f"is damaged ({_first_line(error)})"
+        raise file_error(path, what, "train again") from error
+
 # %% ../../nbs/lib/lab/run.ipynb #fcee84c6
 @flushed_denormals()
 def train_run(
@@ -123,7 +147,7 @@ def train_run(
     An interrupt, or a loss that diverges (`TrainingDiverged`), still writes what was measured,
     then is raised again. A `ValueError` where the recipe does not fit the data, where another
     training is at work in the folder, or where the checkpoint is of another run; then nothing
-    was written."""
+    was written. A `DataError` where the checkpoint is damaged."""
     folder = Path(folder)
     device = device or default_device()
     plain = recipe.model_dump(mode="json")
@@ -145,7 +169,8 @@ def train_run(
     with claimed(folder, what, go_on=checkpoint is not None):
         write_json(folder / "recipe.json", plain)
         try:
-            train(learner, recipe, watchers, state)
+            with _checkpoint_blamed(saver.path, learner, state):
+                train(learner, recipe, watchers, state)
             if recipe.test_after:
                 about["test_after"] = tester.found
             write_results(folder, recipe, bench, learner.history, learner.stop, **about)
@@ -183,10 +208,6 @@ class TrainedModel:
             return self.model(self.preprocess(images)).softmax(1)
 
 # %% ../../nbs/lib/lab/run.ipynb #c5a3e002
-def _first_line(error: Exception) -> str:
-    "What an error says first; PyTorch's go on for pages."
-    return str(error).strip().split("\n")[0] or type(error).__name__
-
 def _with_weights(recipe: Recipe, spec: Spec, weights: dict[str, Tensor]) -> MLP | CNN:
     """The recipe's network with these weights, at rest.
 
@@ -232,9 +253,9 @@ def load_run(folder: str | Path) -> TrainedModel:
         spec = spec_from_dict(state.get("spec"))
         model = _with_weights(recipe, spec, state["weights"])
         _check_statistics(state, spec)
+        preprocess = Preprocess(state["mean"], state["std"])
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise file_error(path, f"is damaged ({_first_line(error)})", "train again") from error
-    preprocess = Preprocess(state["mean"], state["std"])
     if recipe.shuffled_pixels:
         preprocess = Shuffled(preprocess, spec.height * spec.width)
     return TrainedModel(recipe, spec, model, preprocess)

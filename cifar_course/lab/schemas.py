@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MOST_TEXT', 'ADVICE', 'read_text', 'read_json', 'Schema', 'check_schema', 'Figures', 'Example', 'Confidence',
-           'SpecFile', 'Metrics', 'RunFile', 'ModelFile', 'parse_history', 'Spread', 'Record']
+           'SpecFile', 'Metrics', 'RunFile', 'ModelFile', 'parse_history', 'Row', 'CheckpointFile', 'Spread', 'Record']
 
 # %% ../../nbs/lib/lab/schemas.ipynb #72c9a524
 import csv
@@ -196,6 +196,37 @@ def parse_history(path: str | Path) -> list[dict]:
     except (ValueError, csv.Error) as error:
         raise file_error(path, f"is damaged ({error})", ADVICE) from None
     return rows
+
+# %% ../../nbs/lib/lab/schemas.ipynb #5427883e
+class Row(Schema):
+    "An epoch of a history."
+    epoch: _Whole
+    lr: float
+    train_loss: float
+    train_accuracy: _Share
+    validation_loss: float
+    validation_accuracy: _Share
+    seconds: Annotated[float, Field(ge=0)]
+
+# %% ../../nbs/lib/lab/schemas.ipynb #d0d82eb9
+class CheckpointFile(RunFile):
+    "checkpoint.pt, beside its numbers."
+    phase: _Whole
+    epoch: _Whole
+    first_epoch: _Whole
+    last_epoch: _Whole
+    stop: _Text
+    history: list[Row]
+
+    @model_validator(mode="after")
+    def fits_together(self):
+        "There is a row for each epoch, and the run is where its phase is."
+        if len(self.history) != self.epoch:
+            raise ValueError(f"{len(self.history)} rows of {self.epoch} epochs")
+        if not self.first_epoch <= self.epoch <= self.last_epoch:
+            raise ValueError(f"epoch {self.epoch} of the epochs {self.first_epoch} to "
+                             f"{self.last_epoch}")
+        return self
 
 # %% ../../nbs/lib/lab/schemas.ipynb #9520acc9
 class Spread(Schema):
