@@ -485,14 +485,37 @@ def run_runs(args: argparse.Namespace) -> int:
     return 0
 
 # %% ../nbs/lib/cli.ipynb #bf5349b1
+def _write_template(args: argparse.Namespace) -> None:
+    "Write the empty file for the student's words, which goes with no run."
+    from cifar_course.lab.answers import write_template
+
+    if args.run or args.answers or args.compare:
+        raise ValueError("--template writes an empty file: leave out all else")
+    path = write_template(args.template)
+    print(f"Written: {path}. Fill it in, then: "
+          f"cifar-course report RUN --answers {shlex.quote(path.as_posix())}")
+
 def run_report(args: argparse.Namespace) -> int:
-    "Write a run's report anew."
+    "Write a run's report anew, with a student's words and beside other runs."
+    from cifar_course.core import flushed_denormals
+    from cifar_course.lab.answers import read_answers, unanswered
     from cifar_course.lab.files import read_metrics
     from cifar_course.lab.page import write_report
 
+    if args.template:
+        _write_template(args)
+        return 0
+    if not args.run:
+        raise ValueError("name the folder of a run, or --template for an empty report")
+    metrics = read_metrics(args.run)
+    missing = unanswered(read_answers(args.answers)) if args.answers else []
     args.data = None                                     # the run's own, no other
-    data, _ = _data_of_run(args, read_metrics(args.run))
-    print(f"Report: {write_report(args.run, data)}")
+    data, _ = _data_of_run(args, metrics)
+    with flushed_denormals():
+        page = write_report(args.run, data, args.answers, args.compare)
+    print(f"Report: {page}")
+    if missing:
+        print(f"Not answered: {'; '.join(missing)}")
     return 0
 
 # %% ../nbs/lib/cli.ipynb #c78bf627
@@ -714,7 +737,12 @@ def _add_looking(commands: _Commands) -> None:
     add("--remove", action="store_true", help="delete the runs that are named")
 
     add = commands.new("report", run_report)
-    add("run", metavar="RUN", help="a run's folder")
+    add("run", nargs="?", metavar="RUN", help="a run's folder")
+    add("--answers", metavar="FILE", help="your words, in Markdown, for the page to show")
+    add("--compare", nargs="+", metavar="RUN", default=[],
+        help="other runs, to be set beside this one")
+    add("--template", nargs="?", metavar="FILE", const="answers.md",
+        help="write an empty file for your words (answers.md), and no report")
     _add_root(add)
 
 # %% ../nbs/lib/cli.ipynb #28728600

@@ -329,13 +329,16 @@ def as_batch(batch: object) -> tuple:
         raise ValueError(f"expected batches (inputs, labels), got a {came}: "
                          f"give an iterable of such pairs")
     inputs, labels = batch
-    if isinstance(inputs, np.ndarray):
+    if isinstance(inputs, np.ndarray) or _has_numbers(inputs):
         inputs = as_tensor(inputs, "inputs")
         if inputs.dtype == torch.float64:                # NumPy's own floats
             inputs = inputs.float()
     labels = as_tensor(labels, "labels")
     if not labels.is_floating_point():
         labels = as_labels(labels, check_range=False)
+        # PyTorch's losses leave these out without a word, the others refuse them themselves
+        if labels.device.type == "cpu" and (labels == -100).any():
+            raise ValueError("a label is -100: expected whole numbers from 0 up")
     if labels.ndim == 0:
         as_row(labels, "labels")                         # which refuses them
     if isinstance(inputs, Tensor) and inputs.ndim > 0:
@@ -343,6 +346,12 @@ def as_batch(batch: object) -> tuple:
             raise ValueError(f"{len(inputs)} inputs and {len(labels)} labels in a batch: "
                              f"expected as many")
     return inputs, labels
+
+def _has_numbers(inputs: object) -> bool:
+    "Is it a list with numbers in it, however deep, and not one of tensors?"
+    while isinstance(inputs, (list, tuple)) and inputs:
+        inputs = inputs[0]
+    return isinstance(inputs, Real)
 
 # %% ../nbs/lib/doors.ipynb #0808aaeb
 def each_batch(batches: Iterable) -> Iterator[tuple]:
@@ -360,7 +369,9 @@ def check_repeatable(
     batches: object,
     n_epochs: int,
 ) -> None:
-    "A `ValueError` where the batches are gone after one epoch, and there are to be more."
+    "A `ValueError` for what is none, or is gone after one epoch where there are to be more."
+    if not hasattr(batches, "__iter__") and not hasattr(batches, "__getitem__"):
+        next(each_batch(batches))                        # which refuses them
     if n_epochs > 1 and isinstance(batches, Iterator):
         raise ValueError(f"a {type(batches).__name__} gives its batches only once, not for "
                          f"{n_epochs} epochs: give Batches, or a list")

@@ -229,7 +229,7 @@ def quantile_loss(
     error = y - prediction
     return torch.maximum(q * error, (q - 1) * error).mean()
 
-# %% ../nbs/04_losses.ipynb #e97edd29
+# %% ../nbs/04_losses.ipynb #0bc397ed
 def z_scores(
     numbers: Tensor,                                     # any shape
 ) -> Tensor:                                             # the same shape; without a unit
@@ -241,7 +241,7 @@ def z_scores(
     distance = numbers - numbers.mean()
     return torch.where(std > 0, distance / std, 0.).float()
 
-# %% ../nbs/04_losses.ipynb #d5f4180a
+# %% ../nbs/04_losses.ipynb #359230f3
 def iqr_fences(
     numbers: Tensor,                                     # any shape
     k: float = 1.5,                                      # how many interquartile ranges

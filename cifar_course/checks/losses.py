@@ -55,6 +55,7 @@ check_log_sigmoid = Exercise(
     gradient=(0,),
     forbidden=(
         "sigmoid",
+        "expit",
         "logsigmoid",
         "softplus",
         "logaddexp",

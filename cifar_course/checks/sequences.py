@@ -53,6 +53,7 @@ def _numbers(*shape, scale=1., shift=0.):
     return scale * (torch.arange(n) * 1.7 + shift).sin().view(shape)
 
 _WEIGHTS = (_numbers(3, 2), _numbers(3, 3, shift=1.), _numbers(3, shift=2.))     # w, u, b
+_SMALL = (_numbers(3, 2, scale=1e-4), *_WEIGHTS[1:])     # for what is large
 
 check_read_all = Exercise(
     "12.1",
@@ -61,6 +62,7 @@ check_read_all = Exercise(
         (_numbers(2, 4, 2), _numbers(2, 3, shift=5.), *_WEIGHTS),
         (_numbers(1, 1, 2), _numbers(1, 3, shift=5.), *_WEIGHTS),
         (_numbers(3, 2, 2, scale=1e4), _numbers(3, 3), *_WEIGHTS),
+        (_numbers(3, 2, 2, scale=1e4), _numbers(3, 3), *_SMALL),
         (_numbers(1, 30, 2), torch.zeros(1, 3), *_WEIGHTS),
     ],
     mistakes={
@@ -121,6 +123,8 @@ def _sigmoid_candidate(x, h, w, u, b, d):
 
 _GRU = (_numbers(9, 2), _numbers(9, 3, shift=1.), _numbers(9, shift=2.), _numbers(3, shift=.5))
 
+_SMALL_GRU = (_numbers(9, 2, scale=1e-4), *_GRU[1:])
+
 check_gru_step = Exercise(
     "12.2",
     _gru_step,
@@ -128,6 +132,7 @@ check_gru_step = Exercise(
         (_numbers(2, 2), _numbers(2, 3, shift=5.), *_GRU),
         (_numbers(1, 2, shift=3.), _numbers(1, 3), *_GRU),
         (_numbers(4, 2, scale=1e4), _numbers(4, 3), *_GRU),
+        (_numbers(4, 2, scale=1e4), _numbers(4, 3), *_SMALL_GRU),
     ],
     mistakes={
         "z is the share of the old state, 1 - z that of the candidate": _update_exchanged,
@@ -227,12 +232,27 @@ _READ = (
     + [_NOTHING] * 10 + [_ONE] * 2 + [_BACK] + [_NOTHING] * 4 + [_ONE, _NOTHING] * 4
 )
 
-def _hint(pair: tuple, before: float) -> str:
-    "What is wrong with a cell that went wrong at this pair."
+def _first_mistake(weights: list[Tensor]) -> tuple | None:
+    "Where a cell with these weights does not count: step, pair, cell before and after, count."
+    h = c = torch.zeros(1, 1, dtype=torch.float64)
+    count = 0
+    for step, pair in enumerate(_READ, 1):
+        before = c.item()
+        h, c = lstm_step(torch.tensor([pair], dtype=torch.float64), h, c, *weights)
+        count = 0 if pair == _BACK else count + int(pair == _ONE)
+        if not abs(c.item() - count) < .1:
+            return step, pair, before, c.item(), count
+    return None
+
+def _hint(weights: list[Tensor], pair: tuple, before: float) -> str:
+    "What is wrong with a cell that goes wrong at this pair."
+    exchanged = [part[[1, 0, 2, 3]] for part in weights]
+    if _first_mistake(exchanged) is None:
+        return "the rows are i, f, g, o"
     if pair == _BACK:
         return "(0, 1) is to empty the cell: what must f and i be there?"
     if pair == _ONE:
-        return "(1, 0) adds 1: f and i both open, and g near 1; rows are in the order i, f, g, o"
+        return "(1, 0) adds 1: f and i wide open, and g near 1"
     if abs(before) < .1:
         return "at (0, 0) nothing is added: is the input gate shut?"
     return "at (0, 0) everything is kept: is the forget gate open enough?"
@@ -249,15 +269,11 @@ def check_counting_cell(
     weights = []
     for part, (name, shape) in zip(given, shapes.items()):
         weights.append(_tensor("12.5", part, shape, name))
-    h = c = torch.zeros(1, 1, dtype=torch.float64)
-    count = 0
-    for step, pair in enumerate(_READ, 1):
-        before = c.item()
-        h, c = lstm_step(torch.tensor([pair], dtype=torch.float64), h, c, *weights)
-        count = 0 if pair == _BACK else count + int(pair == _ONE)
-        if not abs(c.item() - count) < .1:
-            problem = f"at step {step}, after {pair}: the cell is {c.item():.3g}, not {count}"
-            raise wrong_answer("12.5", problem, _hint(pair, before))
+    mistake = _first_mistake(weights)
+    if mistake is not None:
+        step, pair, before, cell, count = mistake
+        problem = f"at step {step}, after {pair}: the cell is {cell:.3g}, not {count}"
+        raise wrong_answer("12.5", problem, _hint(weights, pair, before))
     print("Exercise 12.5: passed")
 
 # %% ../../nbs/lib/checks/sequences.ipynb #c9ca3cd3

@@ -68,7 +68,7 @@ def last_loss(
         n += 1
     return history[-n:]
 
-# %% ../../nbs/lib/lab/page.ipynb #15f2a759
+# %% ../../nbs/lib/lab/page.ipynb #c4a95993
 def _judged_again(
     folder: Path,                                        # of a run
     recipe: Recipe,
@@ -93,7 +93,7 @@ def _calibration(folder: Path, recipe: Recipe, metrics: dict, data: Dataset) -> 
     figure = calibration_figure(judged.confidence, judged.right, metrics["judged_on"])
     return {"error": error, "why": "", "figures": [figure]}
 
-# %% ../../nbs/lib/lab/page.ipynb #924e825a
+# %% ../../nbs/lib/lab/page.ipynb #7c11fa57
 def _words(
     sections: list[Section] | None,                      # None: a report without words
     runs: list[Recipe],                                  # of the report
@@ -110,7 +110,7 @@ def _words(
         "only_in_words": only_in_words(text, runs),
     }
 
-# %% ../../nbs/lib/lab/page.ipynb #c949d7d3
+# %% ../../nbs/lib/lab/page.ipynb #f05b6244
 def _check_data(path: Path, metrics: dict, data: Dataset) -> None:
     "A `DataError` where the figures in the file are not of this data set."
     if data.name != metrics["data"]:
@@ -140,7 +140,7 @@ def _layers(path: Path, recipe: Recipe, spec: Spec) -> list[dict]:
     except ValueError as error:
         raise file_error(path, f"is damaged ({error})", ADVICE) from error
 
-# %% ../../nbs/lib/lab/page.ipynb #e365d156
+# %% ../../nbs/lib/lab/page.ipynb #1d35e7fd
 _OPTIMIZER_FIELDS = ["optimizer", "lr", "momentum", "nesterov", "weight_decay", "betas",
                      "schedule", "batch_size", "n_epochs"]
 

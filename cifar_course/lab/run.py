@@ -124,7 +124,7 @@ def _checkpoint_blamed(path: Path, learner: Learner, state: dict | None) -> Iter
     except (TrainingDiverged, torch.cuda.OutOfMemoryError):
         raise
     except _OF_A_STATE as error:
-        if state is None or len(learner.history) > state["epoch"]:
+        if state is None or len(learner.history) > state["last_epoch"]:
             raise
         what = f"is damaged ({_first_line(error)})"
         raise file_error(path, what, "train again") from error
