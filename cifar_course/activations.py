@@ -163,9 +163,10 @@ def layer_statistics(
     x: Tensor,                                           # what the model takes, n of them
     y: Tensor,                                           # labels (n,)
 ) -> list[dict[str, float]]:
-    """Four numbers for each activation in `model`, in order of the calls.
+    """Five numbers for each activation in `model`, in order of the calls.
 
-    `output`: standard deviation of its outputs; `gradient`: root mean square of the mean
+    `output`: standard deviation of all its outputs; `across`: that over the pictures, for one
+    unit, as a mean over the units; `gradient`: root mean square of the mean
     cross-entropy's gradient by them; `zeros`: share of zeros among them; `dead`: share of
     units that are 0 for all of `x`. The model is measured in the mode it is in, and stays as
     it was, as the random state does."""
@@ -181,6 +182,7 @@ def layer_statistics(
     for output in outputs:
         statistics.append({
             "output": output.std().item(),
+            "across": output.std(0).mean().item(),
             "gradient": output.grad.square().mean().sqrt().item(),
             "zeros": (output == 0).float().mean().item(),
             "dead": dead_share(output.detach()),

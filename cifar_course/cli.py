@@ -404,6 +404,9 @@ def run_data(args: argparse.Namespace) -> int:
         return 1
     data = read_folder(folder)
     print(f"{folder}: {data!r}; all six files can be read")
+    if "unchecked" in data.name:
+        print("The course has no checksums of the binary version: it cannot say whether these "
+              "are the official files.")
     if "unknown copy" not in data.name:
         return 0
     print("Their checksums are neither the official ones nor those of a copy that the course "
@@ -562,12 +565,24 @@ def _kept(part: Path) -> str:
 
 def run_record(args: argparse.Namespace) -> int:
     "Measure a record; interrupted, the same command goes on."
-    from cifar_course.core import choose, flushed_denormals
+    from cifar_course.core import choose
+    from cifar_course.lab.claim import held
+    from cifar_course.studies.comparisons import STUDIES
+
+    choose("record", args.name, {**RECIPES, **STUDIES})
+    out = Path(args.out)
+    with held(out / f".{args.name}.lock", f"measurement of {args.name}"):
+        for ending in ("part", "json"):                  # half-written, left by a kill
+            for path in out.glob(f".{args.name}.{ending}-*"):
+                path.unlink(missing_ok=True)
+        return _record(args, out / f"{args.name}.part")
+
+def _record(args: argparse.Namespace, part: Path) -> int:
+    "Measure a record that nobody else measures into this folder."
+    from cifar_course.core import flushed_denormals
     from cifar_course.studies.comparisons import STUDIES
     from cifar_course.studies.records import save_record
 
-    choose("record", args.name, {**RECIPES, **STUDIES})
-    part = Path(args.out) / f"{args.name}.part"
     if _kept(part):
         hint(f"Going on with {_kept(part)}")
     measure = _measure_study if args.name in STUDIES else _measure_recipe

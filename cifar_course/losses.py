@@ -233,7 +233,9 @@ def quantile_loss(
 def z_scores(
     numbers: Tensor,                                     # any shape
 ) -> Tensor:                                             # the same shape; without a unit
-    "How many standard deviations each number is above the mean; zeros where all are equal."
+    """How many standard deviations each number is above the mean; zeros where all are equal.
+
+    Fewer than two numbers are a `ValueError`."""
     numbers = as_tensor(numbers, "numbers").double()
     if numbers.numel() < 2:
         raise ValueError("expected at least two numbers: one has no spread")

@@ -116,12 +116,18 @@ def read_folder(
 ) -> Dataset:
     "The data set in a folder; a `DataError` says which of its files is wrong."
     folder = Path(folder)
-    parts = [read_batch(folder / file) for file in version_of(folder)]
+    files = version_of(folder)
+    parts = [read_batch(folder / file) for file in files]
     images, labels, md5s = zip(*parts)
     if name is None:
-        copy = fingerprint(list(md5s))
-        name = KNOWN_COPIES.get(copy, f"CIFAR-10 (unknown copy {copy[:8]})")
+        name = _name_of(files, fingerprint(list(md5s)))
     return Dataset(name, torch.cat(images[:5]), torch.cat(labels[:5]), images[5], labels[5])
+
+def _name_of(files: tuple[str, ...], copy: str) -> str:
+    "What files with that fingerprint are called: of the binary version none is known."
+    if files == BINARY_FILES:
+        return f"CIFAR-10 (binary version {copy[:8]}, unchecked)"
+    return KNOWN_COPIES.get(copy, f"CIFAR-10 (unknown copy {copy[:8]})")
 
 # %% ../../nbs/lib/data/cifar10.ipynb #6ca1659d
 def data_roots(root: str | Path | None = None) -> list[Path]:

@@ -68,7 +68,7 @@ def last_loss(
         n += 1
     return history[-n:]
 
-# %% ../../nbs/lib/lab/page.ipynb #c4a95993
+# %% ../../nbs/lib/lab/page.ipynb #6937f7e5
 def _judged_again(
     folder: Path,                                        # of a run
     recipe: Recipe,
@@ -93,7 +93,7 @@ def _calibration(folder: Path, recipe: Recipe, metrics: dict, data: Dataset) -> 
     figure = calibration_figure(judged.confidence, judged.right, metrics["judged_on"])
     return {"error": error, "why": "", "figures": [figure]}
 
-# %% ../../nbs/lib/lab/page.ipynb #7c11fa57
+# %% ../../nbs/lib/lab/page.ipynb #075a9e91
 def _words(
     sections: list[Section] | None,                      # None: a report without words
     runs: list[Recipe],                                  # of the report
@@ -110,7 +110,7 @@ def _words(
         "only_in_words": only_in_words(text, runs),
     }
 
-# %% ../../nbs/lib/lab/page.ipynb #f05b6244
+# %% ../../nbs/lib/lab/page.ipynb #43847d00
 def _check_data(path: Path, metrics: dict, data: Dataset) -> None:
     "A `DataError` where the figures in the file are not of this data set."
     if data.name != metrics["data"]:
@@ -140,7 +140,7 @@ def _layers(path: Path, recipe: Recipe, spec: Spec) -> list[dict]:
     except ValueError as error:
         raise file_error(path, f"is damaged ({error})", ADVICE) from error
 
-# %% ../../nbs/lib/lab/page.ipynb #1d35e7fd
+# %% ../../nbs/lib/lab/page.ipynb #6fab7784
 _OPTIMIZER_FIELDS = ["optimizer", "lr", "momentum", "nesterov", "weight_decay", "betas",
                      "schedule", "batch_size", "n_epochs"]
 
@@ -158,6 +158,13 @@ def _of_the_recipe(recipe: Recipe, metrics: dict) -> dict:
         "reported": REPORTED.get(recipe.name) if is_cifar10 else None,
         "reported_after": REPORTED_AFTER.get(recipe.name, {}) if is_cifar10 else {},
     }
+
+def _loss_name(recipe: Recipe) -> str:
+    "What stands at the axis of the loss: squared and absolute errors are no nats."
+    errors = [phase.loss in ("mse", "mae") for phase in recipe.phases]
+    if not any(errors):
+        return "loss (nats)"
+    return "loss (of shares)" if all(errors) else "loss (of several kinds)"
 
 def _advice(
     folder: Path, recipe: Recipe, metrics: dict, history: list[dict], spec: Spec
@@ -197,7 +204,7 @@ def write_report(
         calibration=_calibration(folder, recipe, metrics, data),
         layers=_layers(folder / "recipe.json", recipe, data.spec),
         data_figures=data_figures(data, recipe.augmentation),
-        curves=curve_figures(history, data.spec.n_classes),
+        curves=curve_figures(history, data.spec.n_classes, _loss_name(recipe)),
         classes=class_figures(metrics, data.class_names),
         predictions=prediction_figures(metrics, data),
         beside=comparison([folder, *others]) if others else None,

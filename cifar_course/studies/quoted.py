@@ -296,6 +296,15 @@ def evaluate_mark(
     [i] = places
     return _joined(_term(words[:i], load), words[i], _term(words[i + 1:], load))
 
+# %% ../../nbs/lib/studies/quoted.ipynb #5cb3701a
+class Figure(NamedTuple):
+    "A figure in the text."
+    text: str                                            # as it is written, its unit with it
+    number: Decimal                                      # 68.30 keeps its two decimals
+    is_percent: bool                                     # %, or points, stands behind it
+    starts_with_point: bool                              # .683
+    start: int                                           # where it begins
+
 # %% ../../nbs/lib/studies/quoted.ipynb #8c81a219
 _NUMBER_WORDS = ("zero one two three four five six seven eight nine ten "
                  "eleven twelve").split()
@@ -310,14 +319,6 @@ _FIGURE = rf"""
 """
 _BARE = re.compile(rf"{_FIGURE}$", re.X)
 _WITH_UNIT = re.compile(rf"{_FIGURE}\s*(?P<unit>%|\w+)[`*_$)]*$", re.X)
-
-class Figure(NamedTuple):
-    "A figure in the text."
-    text: str                                            # as it is written, its unit with it
-    number: Decimal                                      # 68.30 keeps its two decimals
-    is_percent: bool                                     # %, or points, stands behind it
-    starts_with_point: bool                              # .683
-    start: int                                           # where it begins
 
 def _figure_before(text: str) -> Figure:
     "The figure that the text ends with; a `ValueError` where there is none."
@@ -440,7 +441,8 @@ def _stray_comments(masked: str) -> list[str]:
 
 # %% ../../nbs/lib/studies/quoted.ipynb #3d51a60c
 _MEASURED = re.compile(r"""
-    (?<![\w.,])[-−+]?\d[\d,]*(?:\.\d+)?\s*(?:%|points?\b)
+    (?<![\w.,])[-−+]?\d[\d,]*(?:\.\d+)?\s*%
+  | (?<![\w.,])[-−+]?(?:\d{1,2}(?:\.\d+)?|\.\d+)\s+points?\b     # 200 are of data
   | (?<![\w.,])\d[\d,]*(?:\.\d+)?\s*±\s*\d[\d,]*(?:\.\d+)?
   | (?<![\w.,])\.\d+\s*±\s*\.?\d+
 """, re.X)
