@@ -328,15 +328,18 @@ class KerasAdam(torch.optim.Adam):
         fused: bool | None = None,      # one call for all weights
     ):
         super().__init__(params, lr, betas, eps, fused=fused)
-        self.keras_eps = eps
+        # with the groups, so that copies and checkpoints have it
+        self.defaults["keras_eps"] = eps
+        for group in self.param_groups:
+            group.setdefault("keras_eps", eps)
 
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
         "Move every weight that has a gradient, as PyTorch's Adam does."
         for group in self.param_groups:
-            # with the group, so that a checkpoint has it
             group["n_steps"] = group.get("n_steps", 0) + 1
             _, beta2 = group["betas"]
-            group["eps"] = self.keras_eps / math.sqrt(1 - beta2 ** group["n_steps"])
+            keras_eps = group.get("keras_eps", self.defaults["keras_eps"])
+            group["eps"] = keras_eps / math.sqrt(1 - beta2 ** group["n_steps"])
         return super().step(closure)
 
 # %% ../nbs/05_optimizers.ipynb #401a3372
