@@ -85,6 +85,7 @@ def check_overfits(
                            "too many pictures for so few epochs, or dropout still at work")
     print("Exercise 11.3, the illness: passed")
 
+# %% ../../nbs/lib/checks/report.ipynb #05421755
 def check_cured(
     before: dict,                                        # metrics of the run that overfits
     after: dict,                                         # metrics of the run that is cured

@@ -175,7 +175,7 @@ def find_cifar10(root: str | Path | None = None) -> Path | None:
 def _check_setting() -> None:
     "A `DataError` where `CIFAR_COURSE_DATA` is set, but to no folder."
     setting = os.environ.get("CIFAR_COURSE_DATA")
-    if setting and not data_roots()[0].is_dir():
+    if setting and not os.path.isdir(data_roots()[0]):
         raise file_error("CIFAR_COURSE_DATA", f"is {setting}, which is no folder",
                          "correct it, or make that folder")
 

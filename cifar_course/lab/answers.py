@@ -67,6 +67,7 @@ def template() -> str:
             parts.append(f"<!-- {heading.prompt} -->")
     return "\n\n".join(parts) + "\n"
 
+# %% ../../nbs/lib/lab/answers.ipynb #be88943c
 def write_template(
     path: str | Path,                                    # of a new file
 ) -> Path:
@@ -94,6 +95,7 @@ def _after_comment(line: str, n: int, lines: Iterable[tuple[int, str]]) -> str:
             raise ValueError(f"the comment in line {n} has no end: write -->")
     return rest.partition("-->")[2].lstrip()
 
+# %% ../../nbs/lib/lab/answers.ipynb #aecc8146
 def without_comments(text: str) -> str:
     "The text without comments that begin a line; a `ValueError` where one has no end."
     kept = []
@@ -277,6 +279,7 @@ def _rank(section: Section) -> int:
     titles = [heading.title for heading in HEADINGS]
     return titles.index(section.title) if section.title in titles else -1
 
+# %% ../../nbs/lib/lab/answers.ipynb #2396a879
 def with_all_headings(sections: list[Section]) -> list[Section]:
     "The sections, and an empty one for each heading of the second level that is missing."
     complete = list(sections)
