@@ -2545,4 +2545,8 @@ d = { 'settings': { 'branch': 'main',
                                                                                     'cifar_course/training.py'),
                                        'cifar_course.training.set_random_state': ( 'training.html#set_random_state',
                                                                                    'cifar_course/training.py'),
-                                       'cifar_course.training.write_tensors': ('training.html#write_tensors', 'cifar_course/training.py')}}}
+                                       'cifar_course.training.write_tensors': ('training.html#write_tensors', 'cifar_course/training.py')},
+            'cifar_course.web.live': { 'cifar_course.web.live.bundle': ('lib/web/live.html#bundle', 'cifar_course/web/live.py'),
+                                       'cifar_course.web.live.needed_modules': ( 'lib/web/live.html#needed_modules',
+                                                                                 'cifar_course/web/live.py'),
+                                       'cifar_course.web.live.read_module': ('lib/web/live.html#read_module', 'cifar_course/web/live.py')}}}

@@ -185,7 +185,10 @@ ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
 BINARY_ARCHIVE_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # of cifar-10-binary.tar.gz
 OTHER_FILES = ("batches.meta", "batches.meta.txt", "readme.html")
 FETCH_ARCHIVE = f"fetch {ARCHIVE} again"
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM)
+DISK_ERRORS = (                                          # that say something of the folder
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM,
+    errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY, errno.EISDIR,
+)
 MOST_MEMBERS = 100                                       # files and folders in an archive
 MOST_ARCHIVE_BYTES = 450_000_000                         # before and after it is unpacked
 MOST_AT_ONCE = 1 << 17

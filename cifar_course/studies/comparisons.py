@@ -87,6 +87,19 @@ _dropout = Study(
     n_search=3,
 )
 
+# %% ../../nbs/lib/studies/comparisons.ipynb #e7ef2876
+_BY_DEPTH = {
+    "none": 0.,
+    "growing": (.3, .4, .5),
+    "constant": (.4, .4, .4),
+    "falling": (.5, .4, .3),
+}
+_dropout_depth = Study(
+    about="dropout that grows with depth, as in report 3, against constant and falling",
+    base=_base(n_epochs=15, hidden_sizes=(512, 256, 128)),
+    arms={name: Arm(changes={"dropout": p}) for name, p in _BY_DEPTH.items()},
+)
+
 # %% ../../nbs/lib/studies/comparisons.ipynb #491cddbc
 _FIVE_LRS = (*_LRS, 3e-3)
 _activations = Study(
@@ -169,6 +182,13 @@ _neighbours = Study(
         "CNN, shuffled": Arm(changes=_CNN | _SHUFFLED, lrs=_CNN_LRS),
     },
     max_shift=8,
+)
+
+# %% ../../nbs/lib/studies/comparisons.ipynb #bf86555b
+_cnn_dropout = Study(
+    about="report 5's network with dropout .5 and without",
+    base=_base(**_CNN),
+    arms={str(p): Arm(changes={"dropout": p}, lrs=(3e-4, 1e-3)) for p in (0., .5)},
 )
 
 # %% ../../nbs/lib/studies/comparisons.ipynb #90dcf01d
@@ -305,12 +325,14 @@ STUDIES = {
     "augmentation": _augmentation,
     "width_depth": _width_depth,
     "dropout": _dropout,
+    "dropout_depth": _dropout_depth,
     "activations": _activations,
     "losses": _losses,
     "optimizers": _optimizers,
     "batch_sizes": _batch_sizes,
     "epoch_choice": _epoch_choice,
     "neighbours": _neighbours,
+    "cnn_dropout": _cnn_dropout,
     "local_start": _local_start,
     "ledger": _ledger,
     "ledger_reversed": _ledger_reversed,
