@@ -151,7 +151,11 @@ def new_folder(
         folder = Path(out)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ValueError(f"{folder} is there already: choose another --out, or --resume it")
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"{folder} cannot be made ({error.strerror}): "
+                             "choose another --out") from error
         return folder
 
     # numbered where two runs start in the same second: whoever makes the folder has it
@@ -804,20 +808,42 @@ def main(
     "Run one command; its exit status: 0, 1 after an error, 130 after Ctrl-C."
     args = build_parser().parse_args(argv)
     try:
+        _check_not_empty(args)
         return args.run_command(args)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return 1
-    except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
+    except (ValueError, FloatingPointError, MemoryError, OSError, RuntimeError) as error:
         if args.debug or not _is_ours(error):
             traceback.print_exc()
-        hint(f"cifar-course: {error}")
+        hint(f"cifar-course: {_said(error)}")
         return 1
+
+def _check_not_empty(args: argparse.Namespace) -> None:
+    "A `ValueError` for an empty argument, such as that of a shell's variable which is not set."
+    for name, value in vars(args).items():
+        is_list = isinstance(value, list)
+        if name != "resume" and (value == "" or (is_list and "" in value)):
+            raise ValueError(f"the argument {name} is empty: leave it out, or say which")
 
 def _is_ours(error: Exception) -> bool:
     "Does it say what to do? Of Python's RuntimeErrors, only that of `~nobody` does."
-    return not isinstance(error, RuntimeError) or "home directory" in str(error)
+    is_known = "home directory" in str(error) or _is_of_memory(error)
+    return not isinstance(error, RuntimeError) or is_known
+
+def _is_of_memory(error: Exception) -> bool:
+    "Python's, or PyTorch's, which is a RuntimeError."
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
+
+def _said(error: Exception) -> str:
+    "What an error says, in one line that can be printed."
+    text = str(error) or type(error).__name__
+    if _is_of_memory(error):
+        text = "not enough memory: choose a smaller network, smaller batches or fewer pictures"
+    elif isinstance(error, OSError) and error.filename is not None:
+        text = f"{error.filename}: {error.strerror}"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 # %% ../nbs/lib/cli.ipynb #9b9bcf83
 class Forgiving:

@@ -298,6 +298,12 @@ class Residual(nn.Module):
         return across + self.body(x)
 
 # %% ../nbs/10_convnet.ipynb #1e06b028
+def _maker(activation: str | Callable[[], nn.Module]) -> Callable[[], nn.Module]:
+    "What makes the layer: that of a name, or the given one."
+    if isinstance(activation, str):
+        return choose("activation", activation, ACTIVATIONS)
+    return activation
+
 def resnet_block(
     n_in: int,                # maps below
     n_out: int,               # maps that the block puts out
@@ -307,9 +313,7 @@ def resnet_block(
     """The layers of a block: two 3×3 convolutions with a way around them, and an activation.
 
     The way around is a 1×1 convolution where the shape changes (He et al. 2015)."""
-    new_activation = activation
-    if isinstance(activation, str):
-        new_activation = choose("activation", activation, ACTIVATIONS)
+    new_activation = _maker(activation)
     body = nn.Sequential(
         nn.Conv2d(n_in, n_out, 3, stride, padding=1, bias=False),
         nn.BatchNorm2d(n_out),
@@ -354,13 +358,10 @@ class ResNet(nn.Sequential):
             raise ValueError("widths is (): give the maps of at least one stage")
         n_classes = as_size(n_classes, "n_classes")
         n_in, _, _ = _shape(in_shape)
-        new_activation = activation
-        if isinstance(activation, str):
-            new_activation = choose("activation", activation, ACTIVATIONS)
         layers = [
             nn.Conv2d(n_in, widths[0], 3, padding=1, bias=False),
             nn.BatchNorm2d(widths[0]),
-            new_activation(),
+            _maker(activation)(),
         ]
         n_in = widths[0]
         for stage, n_out in enumerate(widths):

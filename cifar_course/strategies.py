@@ -68,7 +68,7 @@ def one_cycle(
         return _along_cosine(start, 1, t / rise)
     return _along_cosine(1, end, (t - rise) / (1 - rise))
 
-# %% ../nbs/09_strategies.ipynb #ff3ddceb
+# %% ../nbs/09_strategies.ipynb #402d6557
 def warm_restarts(t: float, n_cycles: int = 5) -> float:
     "`n_cycles` cosines one after another (Loshchilov & Hutter 2017)."
     if t == 1:
@@ -244,13 +244,13 @@ def ensemble(logits: Sequence[Tensor]) -> Tensor:
     log_probabilities = torch.stack([z.log_softmax(1) for z in logits])   # (members, n, k)
     return log_probabilities.logsumexp(0) - math.log(len(logits))
 
-# %% ../nbs/09_strategies.ipynb #834136ad
+# %% ../nbs/09_strategies.ipynb #68ce8bff
 def majority(logits: Sequence[Tensor]) -> Tensor:
     "The class (n,) that most members name, the lowest of several; `logits` are (n, k) each."
     named = torch.stack([z.argmax(1) for z in logits])   # (members, n)
     return named.mode(0).values
 
-# %% ../nbs/09_strategies.ipynb #93b450a6
+# %% ../nbs/09_strategies.ipynb #212c172a
 def draw_settings(
     space: dict[str, tuple[float, float]],               # bounds of each setting, above 0
     n: int,
@@ -282,7 +282,7 @@ def random_search(
     trials = [(objective(settings), settings) for settings in drawn]
     return sorted(trials, key=lambda trial: -trial[0])
 
-# %% ../nbs/09_strategies.ipynb #d612c684
+# %% ../nbs/09_strategies.ipynb #c05dbb55
 def successive_halving(
     trials: Sequence,                                    # whatever `train_on` can train on
     train_on: Callable[[object, int], float],            # trial, epochs more; its value

@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import jinja2
+import matplotlib
 import matplotlib.pyplot as plt
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -216,6 +217,7 @@ def comparison(
     }
 
 # %% ../../nbs/lib/lab/compare.ipynb #ea8bc51b
+@matplotlib.rc_context({"text.usetex": False})           # whatever the user has set
 def write_comparison(
     folders: list[str | Path],                           # of runs, two or more
     path: str | Path,                                    # of the page

@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
+import matplotlib
 import torch
 
 from ..convnet import Views, describe_layers
@@ -176,6 +177,7 @@ def _advice(
     return {"findings": findings, "next": {"why": why, "command": command}}
 
 # %% ../../nbs/lib/lab/page.ipynb #fd134d1d
+@matplotlib.rc_context({"text.usetex": False})           # whatever the user has set
 def write_report(
     folder: str | Path,                                  # of a run, finished or not
     data: Dataset,                                       # that it was trained on

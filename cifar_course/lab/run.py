@@ -8,6 +8,7 @@ __all__ = ['PhaseCheckpoint', 'best_weights', 'check_same_run', 'train_run', 'Tr
 # %% ../../nbs/lib/lab/run.ipynb #19bd58ad
 import contextlib
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,6 +107,20 @@ def check_same_run(
     if recipe_from_dict(checkpoint["recipe"]).model_dump(mode="json") != recipe:
         raise ValueError("the checkpoint was made with another recipe: train without it")
 
+# %% ../../nbs/lib/lab/run.ipynb #2f4e2f05
+def _check_memory(recipe: Recipe, spec: Spec) -> None:
+    "A `ValueError` where the network, its gradients and an optimizer's two means have no room."
+    if not hasattr(os, "sysconf"):                       # Windows does not say
+        return
+    with torch.device("meta"):                           # of shapes alone
+        model = new_model(recipe, spec)
+    n_bytes = 4 * 4 * sum(weight.numel() for weight in model.parameters())
+    if n_bytes > os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"):
+        raise ValueError(
+            f"to train the network of {recipe.name} takes {n_bytes / 1e9:,.0f} GB, more than "
+            "the memory of this machine: choose smaller hidden_sizes or channels"
+        )
+
 # %% ../../nbs/lib/lab/run.ipynb #fb8fffbb
 _OF_A_STATE = (                                          # what a changed state can raise
     ArithmeticError, AssertionError, AttributeError, LookupError, RuntimeError, TypeError,
@@ -154,6 +169,7 @@ def train_run(
     run = {"seed": seed, "data": data.name, "source": source}
     if checkpoint is not None:
         check_same_run(checkpoint, plain, run, data.spec)
+    _check_memory(recipe, data.spec)
     bench = build(recipe, data, seed, device)
     about = {**run, "environment": environment(device)}
     what = {"recipe": plain, "spec": spec_to_dict(data.spec), **about}

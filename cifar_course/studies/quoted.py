@@ -306,8 +306,13 @@ class Figure(NamedTuple):
     start: int                                           # where it begins
 
 # %% ../../nbs/lib/studies/quoted.ipynb #8c81a219
-_NUMBER_WORDS = ("zero one two three four five six seven eight nine ten "
-                 "eleven twelve").split()
+_SMALL = """zero one two three four five six seven eight nine ten eleven twelve thirteen
+fourteen fifteen sixteen seventeen eighteen nineteen""".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_NUMBER_WORDS = {
+    **{word: n for n, word in enumerate(_SMALL)},
+    **{word: 10 * n for n, word in enumerate(_TENS, 2)},
+}
 _FIGURE = rf"""
     (?P<number>
         (?:(?<![\w.,])[-−+])?                            # a minus, but not that of 512-256
@@ -328,7 +333,7 @@ def _figure_before(text: str) -> Figure:
     number = found["number"].lower()
     unit = found.groupdict().get("unit")
     if number in _NUMBER_WORDS:
-        digits = str(_NUMBER_WORDS.index(number))
+        digits = str(_NUMBER_WORDS[number])
     else:
         digits = number.replace(",", "").replace("−", "-").replace("+", "")
     return Figure(

@@ -29,10 +29,10 @@ export class Net {
     this.room = 0;                                       // for how many pictures there are
   }
 
-  // Fills the weights as He et al. 2015: normal, with variance 2 / inputs; biases with 0.
-  initialise(random) {
+  // Fills the weights with `gain` times He's: normal, with variance 2 / inputs; biases with 0.
+  initialise(random, gain = 1) {
     for (let layer = 0; layer + 1 < this.sizes.length; layer++) {
-      const spread = Math.sqrt(2 / this.sizes[layer]);
+      const spread = gain * Math.sqrt(2 / this.sizes[layer]);
       const W = this.params[2 * layer];
       for (let i = 0; i < W.length; i++) W[i] = spread * normalNumber(random);
       this.params[2 * layer + 1].fill(0);
