@@ -6,7 +6,6 @@
 __all__ = ['walk_down', 'chances']
 
 # %% ../nbs/00_first_hour.ipynb #c5d4a19a
-import torch
 from torch import Tensor
 
 # %% ../nbs/00_first_hour.ipynb #3bd38ac0

@@ -59,10 +59,11 @@ def relu_patterns(
     Inputs of one pattern lie on one flat piece (Montúfar et al. 2014). A `ValueError` for a
     model that has no ReLU layer."""
     patterns = []
-    for layer in model:
-        x = layer(x)
-        if isinstance(layer, nn.ReLU):
-            patterns.append((x > 0).flatten(1))
+    with evaluation_mode(model):                         # without dropout
+        for layer in model:
+            x = layer(x)
+            if isinstance(layer, nn.ReLU):
+                patterns.append((x > 0).flatten(1))
     if not patterns:
         raise ValueError("expected a model with nn.ReLU layers in it, got none")
     return torch.cat(patterns, 1)

@@ -6,8 +6,6 @@
 __all__ = ['check_absolute_step', 'check_one_step_rate', 'check_two_bends']
 
 # %% ../../nbs/lib/checks/first_hour.ipynb #28d3d0e9
-import torch
-
 from .engine import Exercise, wrong_answer
 
 # %% ../../nbs/lib/checks/first_hour.ipynb #09cf1e3b

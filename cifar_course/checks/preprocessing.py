@@ -25,10 +25,10 @@ _GREY_MEAN, _GREY_STD = torch.tensor([.5]), torch.tensor([.25])
 def _stretched(values): return values.view(-1, 1, 1)
 
 def _floats(shape: tuple, mean: Tensor, std: Tensor) -> Tensor:
-    "Standardised pixels from -60 to 310, none near the middle between two whole numbers."
+    "Standardised pixels from -60 to 310, none in the middle between two bytes."
     draw = torch.Generator().manual_seed(0)
     whole = torch.randint(-60, 311, shape, generator=draw)
-    pixels = whole + .8 * torch.rand(shape, generator=draw) - .4
+    pixels = whole + .98 * torch.rand(shape, generator=draw) - .49
     return (pixels / 255 - _stretched(mean)) / _stretched(std)
 
 _FAR = torch.tensor([-1e4, -30., -.3, .4, 30., 1e4]).view(1, 1, 2, 3)
@@ -321,7 +321,7 @@ def check_split_groups(
         _validation_part(answer, torch.arange(40), .25, seed=4)
     print("Exercise 1.5: passed")
 
-# %% ../../nbs/lib/checks/preprocessing.ipynb #23c49e59
+# %% ../../nbs/lib/checks/preprocessing.ipynb #8188b04d
 def _n_directions(pictures: Tensor, power: int = 2, centred: bool = True) -> int:
     "How many directions hold 90 % of the spreads to that power."
     rows = pictures.flatten(1).double() / 255
@@ -355,7 +355,7 @@ def _whole_number(came: object, what: str) -> int:
         raise wrong_answer("1.7", f"{what} is {text_of(came)}, not a whole number")
     return int(number)
 
-# %% ../../nbs/lib/checks/preprocessing.ipynb #079e03f1
+# %% ../../nbs/lib/checks/preprocessing.ipynb #2f8eb667
 def check_directions(
     in_place,                                            # a number
     after_shuffling,                                     # a number

@@ -123,8 +123,8 @@ export function dress(el) {
 // The native control of a description, with its value.
 function nativeControl(control, value) {
   if (control.options) {
-    const options = control.options.map((each) => element("option", { value: each }, `${each}`));
-    const select = element("select", {}, ...options);
+    const option = (each) => element("option", { value: each }, `${each}`);
+    const select = element("select", {}, ...control.options.map(option));
     select.value = value;
     return select;
   }

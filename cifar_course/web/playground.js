@@ -46,7 +46,7 @@ function parsed(control, text) {
 export function settingsFrom(search) {
   const settings = { ...START };
   for (const [name, text] of new URLSearchParams(search)) {
-    const value = name in CONTROLS ? parsed(CONTROLS[name], text) : undefined;
+    const value = Object.hasOwn(CONTROLS, name) ? parsed(CONTROLS[name], text) : undefined;
     if (value !== undefined) settings[name] = value;
   }
   return settings;
@@ -96,7 +96,8 @@ async function fetchPictures() {
 
 // A canvas with one picture of the sprite.
 function pictureOf(pictures, number, alt) {
-  const canvas = element("canvas", { width: SIZE, height: SIZE, role: "img", "aria-label": alt });
+  const size = { width: SIZE, height: SIZE };
+  const canvas = element("canvas", { ...size, role: "img", "aria-label": alt });
   const left = (number % SPRITE_COLUMNS) * SIZE;
   const top = Math.floor(number / SPRITE_COLUMNS) * SIZE;
   const context = canvas.getContext("2d");
@@ -107,7 +108,9 @@ function pictureOf(pictures, number, alt) {
 // ------------------------------------------------------------------------------ what it shows
 
 const TRAIN = { name: "training pictures", colour: "var(--live-a)" };
-const VALIDATION = { name: "pictures it never learns from", colour: "var(--live-b)", dash: "6 3" };
+const VALIDATION = {
+  name: "pictures it never learns from", colour: "var(--live-b)", dash: "6 3",
+};
 
 // The two curves of one quantity over the epochs.
 function curves(reports, train, validation, yRange, yName) {
@@ -127,7 +130,7 @@ function curves(reports, train, validation, yRange, yName) {
 
 // The highest loss that the chart must hold: a single leap does not squeeze the rest.
 function highestLoss(reports) {
-  const losses = reports.flatMap(({ trainLoss, validationLoss }) => [trainLoss, validationLoss]);
+  const losses = reports.flatMap((report) => [report.trainLoss, report.validationLoss]);
   const finite = losses.filter(Number.isFinite).sort((a, b) => a - b);
   const usual = finite[Math.floor(0.9 * (finite.length - 1))] ?? 1;
   return Math.max(1.3 * usual, 0.1);
@@ -223,7 +226,8 @@ function makeViews(pictures, isSmall) {
   const wrong = part("div");
   const titled = (title, child) =>
     element("figure", {}, element("figcaption", {}, title), child);
-  const learntFigure = titled("What learning has added to the weights of the first units", learnt);
+  const added = "What learning has added to the weights of the first units";
+  const learntFigure = titled(added, learnt);
   const weightsFigure = titled("These weights themselves (grey is 0)", weights);
   const all = isSmall ? [accuracy, learntFigure] : [
     accuracy, loss, learntFigure, weightsFigure,
@@ -249,7 +253,7 @@ function makeViews(pictures, isSmall) {
   return { grid, show };
 }
 
-// A training as the page sees it: it starts the worker, keeps the reports and measures the pace.
+// A training as the page sees it: it has the worker, the reports and the pace.
 class Training {
   constructor(pictures, changed) {
     this.changed = changed;
@@ -359,7 +363,8 @@ async function render({ model, el }) {
   const controls = element("div", {});
   controls.append(makeControls(settings, changed));
   const isWide = matchMedia("(min-width: 40rem)").matches;
-  const folded = element("details", { open: isWide }, element("summary", {}, "Settings"), controls);
+  const summary = element("summary", {}, "Settings");
+  const folded = element("details", { open: isWide }, summary, controls);
   el.replaceChildren(buttons.row, status, ...(isSmall ? [] : [folded]), views.grid);
   begin();
   if (isSmall) return;
