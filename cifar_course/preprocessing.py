@@ -210,7 +210,9 @@ def split_indices(
     choose("split", method, dict.fromkeys(SPLITS))
     n = len(labels)
     if method == "sklearn":
-        from sklearn.model_selection import train_test_split       # it takes a second to load
+        # here and not above: it takes a second to load
+        from sklearn.model_selection import train_test_split
+
         sides = train_test_split(range(n), test_size=fraction, random_state=seed)
         return torch.tensor(sides[0]), torch.tensor(sides[1])
     order = torch.arange(n)

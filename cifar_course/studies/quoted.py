@@ -323,7 +323,7 @@ _FIGURE = rf"""
     [`*_$)]*
 """
 _BARE = re.compile(rf"{_FIGURE}$", re.X)
-_WITH_UNIT = re.compile(rf"{_FIGURE}\s*(?P<unit>%|\w+)[`*_$)]*$", re.X)
+_WITH_UNIT = re.compile(rf"{_FIGURE}\s*(?P<unit>%|\w+)(?:\s+\w+)?[`*_$)]*$", re.X)
 
 def _figure_before(text: str) -> Figure:
     "The figure that the text ends with; a `ValueError` where there is none."

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['EXPLORERS', 'read_module', 'needed_modules', 'bundle', 'depth_data', 'Live', 'live', 'new_widget', 'web_data']
 
-# %% ../../nbs/lib/web/live.ipynb #5d3c3b64
+# %% ../../nbs/lib/web/live.ipynb #0cb8d982
 import html
 import importlib
 import importlib.util
@@ -22,10 +22,10 @@ from torch import Tensor
 from ..data.standin import load_standin
 from ..preprocessing import channel_statistics
 
-# %% ../../nbs/lib/web/live.ipynb #eb8692c2
+# %% ../../nbs/lib/web/live.ipynb #925f1de6
 _FOLDER = Path(importlib.import_module("cifar_course.web").__path__[0])
 
-# %% ../../nbs/lib/web/live.ipynb #3adf59c5
+# %% ../../nbs/lib/web/live.ipynb #075a7b0f
 EXPLORERS = {                                            # name: what it is, in words
     "race": "a race of optimizers over a surface",
     "walk": "one step of backpropagation, number by number",
@@ -34,10 +34,10 @@ EXPLORERS = {                                            # name: what it is, in 
     "depth": "two activations, and the gradient through the layers of a deep network",
 }
 
-# %% ../../nbs/lib/web/live.ipynb #908e4d51
+# %% ../../nbs/lib/web/live.ipynb #7e529035
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w-]+)\.js";\n', re.MULTILINE)
 
-# %% ../../nbs/lib/web/live.ipynb #ed3f74a0
+# %% ../../nbs/lib/web/live.ipynb #05012762
 def read_module(
     name: str,                                           # of a file in cifar_course/web
 ) -> str:
@@ -48,7 +48,7 @@ def read_module(
         raise ValueError(f"unknown module {name!r}: choose one of {', '.join(names)}")
     return path.read_text(encoding="utf-8")
 
-# %% ../../nbs/lib/web/live.ipynb #90077113
+# %% ../../nbs/lib/web/live.ipynb #b80863a4
 def needed_modules(
     name: str,
 ) -> list[str]:
@@ -58,7 +58,7 @@ def needed_modules(
         needed += [each for each in needed_modules(other) if each not in needed]
     return [*needed, name]
 
-# %% ../../nbs/lib/web/live.ipynb #6cc55094
+# %% ../../nbs/lib/web/live.ipynb #ae56684c
 def bundle(
     name: str,
 ) -> str:
@@ -71,20 +71,21 @@ def bundle(
         texts.append(text)
     return "\n".join(texts)
 
-# %% ../../nbs/lib/web/live.ipynb #55550aac
+# %% ../../nbs/lib/web/live.ipynb #9da05e6d
 def _rounded(numbers: Tensor) -> list[float]:
     "Flat, to three decimals."
     return [round(number, 3) for number in numbers.flatten().tolist()]
 
-# %% ../../nbs/lib/web/live.ipynb #12b33770
+# %% ../../nbs/lib/web/live.ipynb #8e34d978
 def depth_data(
     n: int = 32,                                         # pictures
     width: int = 32,                                     # units in each hidden layer
     depth: int = 40,                                     # hidden layers
     seed: int = 0,
 ) -> dict:
-    """Pictures `x` (n * 48) and `labels`, and standard normal numbers for the weights: `layers`,
-    one list for each hidden layer (outputs * inputs), and those of the `last`, (10 * width)."""
+    """Pictures `x` (n * 48) and `labels`, and standard normal numbers for the weights.
+
+    `layers` has a list for each hidden layer, (outputs * inputs), `last` is (10 * width)."""
     data = load_standin(n_train=n, n_test=10)
     images = F.avg_pool2d(data.train_images.float(), 8)  # (n, 3, 4, 4)
     x = (images - images.mean((0, 2, 3), keepdim=True)) / images.std((0, 2, 3), keepdim=True)
@@ -97,7 +98,7 @@ def depth_data(
         "last": _rounded(torch.randn(10, width, generator=generator)),
     }
 
-# %% ../../nbs/lib/web/live.ipynb #bccdf547
+# %% ../../nbs/lib/web/live.ipynb #d156a161
 class Live:
     "A live explorer in its first state, for a page and, with anywidget, for JupyterLab."
     def __init__(
@@ -125,7 +126,7 @@ class Live:
             data.update(new_widget(self))
         return data
 
-# %% ../../nbs/lib/web/live.ipynb #2ae0f294
+# %% ../../nbs/lib/web/live.ipynb #7c87458c
 def live(
     name: str,                                           # one of `EXPLORERS`, or "playground"
     **state,                                             # values of controls at the beginning
@@ -133,7 +134,7 @@ def live(
     "An explorer that needs no kernel; a `ValueError` for an unknown name."
     return Live(name, state)
 
-# %% ../../nbs/lib/web/live.ipynb #45626889
+# %% ../../nbs/lib/web/live.ipynb #0cca72ee
 def new_widget(
     shown: Live,
 ) -> dict:                                               # of MIME types
@@ -151,7 +152,7 @@ def new_widget(
     found = shown.widget._repr_mimebundle_()
     return found[0] if isinstance(found, tuple) else found
 
-# %% ../../nbs/lib/web/live.ipynb #ffd1efd8
+# %% ../../nbs/lib/web/live.ipynb #744aa3bc
 _COLUMNS = 50                                            # pictures side by side in the file
 
 def _sprite(
@@ -164,7 +165,7 @@ def _sprite(
     pixels = grid.permute(0, 3, 1, 4, 2).reshape(n_rows * height, _COLUMNS * width, channels)
     return Image.fromarray(pixels.numpy())
 
-# %% ../../nbs/lib/web/live.ipynb #67ef9b15
+# %% ../../nbs/lib/web/live.ipynb #d1ccef0e
 def web_data(
     folder: str | Path,                                  # made if it is not there
     n_train: int = 1000,                                 # pictures to learn from

@@ -270,9 +270,9 @@ function adamStep(p, g, state, rate, { beta1 = 0.9, beta2 = 0.999, decay = 0 }, 
   for (let i = 0; i < p.length; i++) {
     const slope = g[i] + pull * p[i];
     mean[i] = beta1 * mean[i] + (1 - beta1) * slope;
-    square[i] = beta2 * square[i] + (1 - beta2) * slope * slope;
+    square[i] = beta2 * square[i] + (1 - beta2) * (slope * slope);
     const size = Math.sqrt(square[i] / correction2) + 1e-8;
-    p[i] = p[i] * shrink - (rate * (mean[i] / correction1)) / size;
+    p[i] = p[i] * shrink - rate * (mean[i] / correction1 / size);
   }
 }
 
@@ -292,7 +292,7 @@ export const OPTIMIZERS = {
     for (let i = 0; i < p.length; i++) {
       const slope = g[i] + decay * p[i];
       total[i] += slope * slope;
-      p[i] -= (rate * slope) / (Math.sqrt(total[i]) + 1e-10);
+      p[i] -= rate * (slope / (Math.sqrt(total[i]) + 1e-10));
     }
   },
   rmsprop(p, g, state, rate, { alpha = 0.99, decay = 0 } = {}) {
@@ -300,8 +300,8 @@ export const OPTIMIZERS = {
     const square = state.square;
     for (let i = 0; i < p.length; i++) {
       const slope = g[i] + decay * p[i];
-      square[i] = alpha * square[i] + (1 - alpha) * slope * slope;
-      p[i] -= (rate * slope) / (Math.sqrt(square[i]) + 1e-8);
+      square[i] = alpha * square[i] + (1 - alpha) * (slope * slope);
+      p[i] -= rate * (slope / (Math.sqrt(square[i]) + 1e-8));
     }
   },
   adam(p, g, state, rate, settings = {}) {

@@ -32,13 +32,13 @@ export const SURFACES = {
   },
   "saddle": {
     value: (a, b) => (a * a - b * b) / 2 + b ** 4 / 8,
-    slope: (a, b) => [a, -b + b ** 3 / 2],
+    slope: (a, b) => [a, (b * b * b) / 2 - b],
     start: [-2, 0.001], window: [-2.5, 1, -2, 2],
     minima: [[0, -Math.SQRT2], [0, Math.SQRT2]],
   },
   "rosenbrock": {
     value: (a, b) => ((1 - a) ** 2 + 20 * (b - a * a) ** 2) / 10,
-    slope: (a, b) => [(-2 * (1 - a) - 80 * a * (b - a * a)) / 10, 4 * (b - a * a)],
+    slope: (a, b) => [-0.1 * (2 * (1 - a)) - 8 * (b - a * a) * a, 4 * (b - a * a)],
     start: [-1.2, 1], window: [-2, 2, -1, 3], minima: [[1, 1]],
   },
 };
