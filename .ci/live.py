@@ -30,6 +30,9 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{nam
 <style>:root {{ color-scheme: light dark }} body {{ font-family: sans-serif }}</style></head>
 <body><main>{live}</main></body></html>"""
 
+# the step's last stage shows what every control does
+STATES = {"walk": {"stage": 10}}
+
 # Text, lines and pixels of the live page, so that a change of any is seen.
 LOOK = """() => {
     const box = document.querySelector('.cifar-live');
@@ -122,8 +125,16 @@ def move(control):
         control.select_option(options[place])
 
 
+PUT_BACK = """(each, before) => {
+    if (each.type === 'checkbox') each.checked = before === 'true';
+    else each.value = before;
+    each.dispatchEvent(new Event('input'));
+    each.dispatchEvent(new Event('change'));
+}"""
+
+
 def move_all(watched, what_changes):
-    "Move each control; note those after which `what_changes` gives the same as before."
+    "Move each control and put it back; note those after which `what_changes` gives the same as before."
     page = watched.page
     n = page.locator(".cifar-live .controls :is(input, select)").count()
     watched.expect(n > 0, "no control")
@@ -131,10 +142,13 @@ def move_all(watched, what_changes):
         control = page.locator(".cifar-live .controls :is(input, select)").nth(i)
         name = control.evaluate("each => each.closest('label')?.innerText.split('\\n')[0]")
         watched.expect(name, f"control {i} has no label")
+        value = control.evaluate("each => `${each.type === 'checkbox' ? each.checked : "
+                                 "each.value}`")
         before = what_changes(page)
         move(control)
         page.wait_for_timeout(100)
         watched.expect(what_changes(page) != before, f"{name}: nothing changes")
+        control.evaluate(PUT_BACK, value)
 
 
 def check_layout(watched):
@@ -233,7 +247,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         web_data(Path(folder) / "web")
         for name in names:
-            page = PAGE.format(name=name, live=live(name).html())
+            shown = live(name, **STATES.get(name, {}))
+            page = PAGE.format(name=name, live=shown.html())
             (Path(folder) / f"{name}.html").write_text(page, encoding="utf-8")
         url = serve(folder)
         browser = playwright.chromium.launch(
