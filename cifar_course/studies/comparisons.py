@@ -79,6 +79,18 @@ def _size_arms() -> dict[str, Arm]:
 
 _width_depth = Study(about="width and depth", base=_base(), arms=_size_arms())
 
+# %% ../../nbs/lib/studies/comparisons.ipynb #78878515
+_NARROWING = {
+    "512, 256, 128": (512, 256, 128),
+    "439, 439, 439": (439, 439, 439),
+    "291, 582, 1164": (291, 582, 1164),
+}
+_narrowing = Study(
+    about="hidden sizes that shrink, stay or grow, with as many parameters",
+    base=_base(),
+    arms={name: Arm(changes={"hidden_sizes": sizes}) for name, sizes in _NARROWING.items()},
+)
+
 # %% ../../nbs/lib/studies/comparisons.ipynb #054a2620
 _dropout = Study(
     about="dropout from 0 to .5",
@@ -324,6 +336,7 @@ STUDIES = {
     "shuffled_pixels": _shuffled_pixels,
     "augmentation": _augmentation,
     "width_depth": _width_depth,
+    "narrowing": _narrowing,
     "dropout": _dropout,
     "dropout_depth": _dropout_depth,
     "activations": _activations,
