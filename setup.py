@@ -31,7 +31,9 @@ setup(
     ],
     python_requires=f">={cfg['min_python']}",
     packages=find_packages(include=[cfg["lib_path"], f"{cfg['lib_path']}.*"]),
-    package_data={cfg["lib_name"]: ["records/*.json", "lab/*.html", "py.typed"]},
+    package_data={cfg["lib_name"]: [
+        "records/*.json", "lab/*.html", "web/*.js", "py.typed",
+    ]},
     install_requires=cfg["requirements"].split(),
     extras_require={
         "lab": cfg["lab_requirements"].split(),

@@ -134,7 +134,7 @@ PUT_BACK = """(each, before) => {
 
 
 def move_all(watched, what_changes):
-    "Move each control and put it back; note those after which `what_changes` gives the same as before."
+    "Move each control and put it back; note those after which `what_changes` stays the same."
     page = watched.page
     n = page.locator(".cifar-live .controls :is(input, select)").count()
     watched.expect(n > 0, "no control")

@@ -18,6 +18,7 @@ PACKAGE = "cifar_course"
 ROOMS = (
     ("__main__",),
     ("cli",),
+    ("web",),
     ("studies",),
     ("lab",),
     ("checks",),

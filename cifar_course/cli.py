@@ -542,12 +542,14 @@ def _measure_study(args: argparse.Namespace, part: Path) -> dict:
 def _measure_recipe(args: argparse.Namespace, part: Path) -> dict:
     "The record of a recipe, new, gone on with, or with more seeds."
     from cifar_course.core import atomic_path
+    from cifar_course.lab.schemas import RecipeRecord, check_schema
     from cifar_course.studies.records import load_part, load_record
     from cifar_course.studies.runner import record_recipe
 
     earlier = load_part(part)
     if not earlier and args.more:
-        earlier = load_record(args.name, args.out)
+        path = part.with_suffix(".json")
+        earlier = check_schema(path, load_record(args.name, args.out), RecipeRecord)
     records = record_recipe(
         RECIPES[args.name],
         load(args.data, args.root),

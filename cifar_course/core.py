@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +28,13 @@ def choose(
     options: Mapping,                                    # name: value
 ):
     "The value of that name in `options`; a `ValueError` lists the names where there is none."
-    if name in options:
-        return options[name]
-    raise ValueError(f"unknown {kind} {name!r}: choose one of {', '.join(sorted(options))}")
+    with suppress(TypeError):                            # of a list, which can be no name
+        if name in options:
+            return options[name]
+    came = repr(name)
+    if len(came) > 60:
+        came = came[:60] + "…"
+    raise ValueError(f"unknown {kind} {came}: choose one of {', '.join(sorted(options))}")
 
 # %% ../nbs/lib/core.ipynb #e0b17e17
 @contextmanager

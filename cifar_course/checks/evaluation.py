@@ -73,9 +73,9 @@ check_pictures_needed = Exercise(
     _pictures_needed,
     cases=[
         (.42, .022),
-        (.6, .01),
-        (.9, .02),
-        (.97, .0001),
+        (.6, .011),
+        (.9, .021),
+        (.97, .00013),
         (.001, .3),
     ],
     mistakes={

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['MOST_TEXT', 'ADVICE', 'read_text', 'read_json', 'Schema', 'check_schema', 'Figures', 'Example', 'Confidence',
-           'SpecFile', 'Metrics', 'RunFile', 'ModelFile', 'parse_history', 'Row', 'CheckpointFile', 'Spread', 'Record']
+           'SpecFile', 'Metrics', 'RunFile', 'ModelFile', 'parse_history', 'Row', 'CheckpointFile', 'Spread', 'Record',
+           'RecipeRun', 'RecipeRecord', 'StudyRun', 'StudyPart']
 
 # %% ../../nbs/lib/lab/schemas.ipynb #72c9a524
 import csv
@@ -33,14 +34,18 @@ def read_text(path: str | Path, advice: str = ADVICE) -> str:
 
 # %% ../../nbs/lib/lab/schemas.ipynb #5943d1d5
 def _no_constant(name: str):
-    "JSON has no NaN and no Infinity, and our files hold none."
+    "JSON has no NaN and no Infinity, and a run's files hold none."
     raise ValueError(f"it holds {name}")
 
-def read_json(path: str | Path, advice: str = ADVICE) -> dict:
+def read_json(
+    path: str | Path,
+    advice: str = ADVICE,
+    may_be_nan: bool = False,                            # such as the loss of what diverged
+) -> dict:
     "The dictionary in a JSON file; a `DataError` names the file and what is wrong with it."
     text = read_text(path, advice)
     try:
-        value = json.loads(text, parse_constant=_no_constant)
+        value = json.loads(text, parse_constant=None if may_be_nan else _no_constant)
     except (ValueError, RecursionError) as error:
         reason = "it is nested too deep" if isinstance(error, RecursionError) else error
         raise file_error(path, f"is damaged ({reason})", advice) from None
@@ -244,3 +249,34 @@ class Record(Schema):
     runs: list[dict[str, Any]] | dict[str, list[dict[str, Any]]]
     summary: dict[str, Spread | dict[str, Spread]]
     environment: dict[str, str]
+
+# %% ../../nbs/lib/lab/schemas.ipynb #4a092d9e
+class RecipeRun(Schema):
+    "A run in the record of a recipe."
+    seed: _Whole
+    train: Figures
+    validation: Figures
+    test: Figures
+    views: Figures | None = None
+    seconds: Annotated[float, Field(ge=0)]
+
+# %% ../../nbs/lib/lab/schemas.ipynb #61a764ff
+class RecipeRecord(Record):
+    "The record of a recipe."
+    recipe: dict[str, Any]
+    parameters: _Whole
+    runs: list[RecipeRun]
+
+# %% ../../nbs/lib/lab/schemas.ipynb #3bad3e76
+class StudyRun(Schema):
+    "A finished run of a study."
+    seed: _Whole
+    lr: float
+    validation_accuracy: _Share
+
+# %% ../../nbs/lib/lab/schemas.ipynb #569cef84
+class StudyPart(Schema):
+    "The finished runs of a study that goes on."
+    of: list[Any]                                        # study, data and environment
+    seconds: Annotated[float, Field(ge=0)]
+    runs: dict[str, StudyRun]

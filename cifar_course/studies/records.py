@@ -15,7 +15,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from ..core import atomic_path
-from ..lab.schemas import Record, check_schema, read_json
+from cifar_course.lab.schemas import (
+    RecipeRecord,
+    Record,
+    StudyPart,
+    check_schema,
+    read_json,
+)
 from ..show.tables import markdown_table
 
 # %% ../../nbs/lib/studies/records.ipynb #8802bcd8
@@ -57,7 +63,7 @@ def load_record(
     if not path.is_file():
         names = ", ".join(record_names(folder)) or "none"
         raise ValueError(f"no record {name!r}: there are {names}")
-    record = read_json(path, _ADVICE)
+    record = read_json(path, _ADVICE, may_be_nan=True)
     if "seeds" not in record:                            # of a benchmark
         return record
     return check_schema(path, record, Record, _ADVICE)
@@ -66,10 +72,12 @@ def load_record(
 def load_part(path: str | Path) -> dict:
     """What an interrupted measurement left in the file; nothing where there is none.
 
-    A `ValueError` where the file is damaged."""
+    A `DataError` where the file is damaged."""
     if not Path(path).exists():
         return {}
-    return read_json(path, "an interrupted measurement left it: delete it")
+    advice = "an interrupted measurement left it: delete it"
+    found = read_json(path, advice, may_be_nan=True)
+    return check_schema(path, found, StudyPart if "of" in found else RecipeRecord, advice)
 
 # %% ../../nbs/lib/studies/records.ipynb #b2df14ac
 def spread(values: Sequence[float]) -> dict[str, float]:

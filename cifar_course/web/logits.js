@@ -45,10 +45,10 @@ function valueBars(losses) {
   return element("figure", {}, element("figcaption", {}, "Value of each loss"), picture);
 }
 
-// Gradients as groups of three bars, from -1 to 1.
+// Gradients as groups of three bars; those of focal loss may be a little beyond 1.
 function gradientBars(losses) {
   const names = Object.keys(losses);
-  const place = (slope) => 230 + 120 * slope;
+  const place = (slope) => 245 + 100 * slope;
   const height = names.length * ROW;
   const parts = [-1, 0, 1].flatMap((slope) => [
     svgElement("line", { x1: place(slope), x2: place(slope), y1: 0, y2: height,
@@ -62,7 +62,7 @@ function gradientBars(losses) {
     });
   });
   const alt = names.map((name) => `${name} ${losses[name].gradient.map(short).join(" ")}`);
-  const picture = svgPicture(360, height + 20, `gradients: ${alt.join(", ")}`, ...parts);
+  const picture = svgPicture(370, height + 20, `gradients: ${alt.join(", ")}`, ...parts);
   const series = COLOURS.map((colour, i) => ({ name: `logit ${i}`, colour }));
   const caption = element("figcaption", {}, "Gradient by each logit");
   return element("figure", {}, caption, picture, legend(series));

@@ -57,11 +57,11 @@ const STYLE = `
   --live-b: var(--course-orange, #d55e00);
   --live-c: var(--course-green, #029e73);
   --live-d: var(--course-pink, #c46a9b);
+  --live-slope: color-mix(in srgb, var(--live-b) 75%, currentColor);
   --live-line: color-mix(in srgb, currentColor 25%, transparent);
-  --live-muted: color-mix(in srgb, currentColor 8%, transparent);
   line-height: 1.4;
 }
-.cifar-live svg { display: block; width: 100%; height: auto; overflow: visible; }
+.cifar-live svg { display: block; width: 100%; max-width: 44rem; height: auto; }
 .cifar-live svg text { font-size: 12px; font-family: inherit; }
 .cifar-live canvas { display: block; width: 100%; image-rendering: pixelated; }
 .cifar-live figure { margin: 0; min-width: 0; }
@@ -149,6 +149,7 @@ function valueOf(control, input) {
 // A label with its control. `changed` is called with each new value.
 export function labelled(control, value, changed) {
   const input = nativeControl(control, value);
+  input.dataset.lmSuppressShortcuts = "true";            // or JupyterLab takes the arrow keys
   const show = control.show ?? String;
   const isSlider = input.type === "range";
   const shown = element("output", {}, isSlider ? show(value) : "");

@@ -230,7 +230,7 @@ function makeViews(pictures, isSmall) {
   const learntFigure = titled(added, learnt);
   const weightsFigure = titled("These weights themselves (grey is 0)", weights);
   const all = isSmall ? [accuracy, learntFigure] : [
-    accuracy, loss, learntFigure, weightsFigure,
+    accuracy, loss, element("div", {}, learntFigure, weightsFigure),
     titled("Right, and surest of it", right), titled("Wrong, and surest of it", wrong),
     confusion,
   ];
@@ -305,6 +305,7 @@ function makeButtons(training, begin) {
   const again = element("button", { type: "button" }, "Start again");
   train.addEventListener("click", () => {
     training.run(!training.isRunning);
+    training.changed();
     refresh();
   });
   again.addEventListener("click", () => {
@@ -348,6 +349,8 @@ async function render({ model, el }) {
       isDrawing = false;
       if (!training.reports.length) return;              // begun anew in the meantime
       views.show(training.reports);
+      // read aloud when it rests, not twice a second
+      status.setAttribute("aria-live", training.isRunning ? "off" : "polite");
       status.textContent = sentence(training.reports, training.speed);
       buttons.refresh();
     });

@@ -163,7 +163,7 @@ function raceWords(paths, { surface }) {
 function raceMap(paths, settings) {
   const surface = SURFACES[settings.surface];
   const [left, right, bottom, top] = surface.window;
-  const [width, height] = [560, 400];
+  const [width, height] = [440, 340];
   const at = plane([left, right], [bottom, top], width, height);
   const ground = svgElement("path", { d: contours(surface, at), fill: "none",
     stroke: "currentColor", "stroke-opacity": 0.3 });

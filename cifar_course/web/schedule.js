@@ -34,7 +34,6 @@ function scheduleChart(rates, settings) {
     series: [{ name: settings.name, points, colour: "var(--live-a)" }],
     xRange: [0, 1], yRange: [0, 1.05 * Math.max(...rates)],
     xName: "progress", yName: "learning rate", alt: scheduleWords(rates, settings),
-    width: 560,
   });
 }
 

@@ -94,9 +94,9 @@ function known(walk, firstStages, i) {
     .map(([name]) => `${name.replace("d", "\u2202")} = ${walk[name][i].toFixed(2)}`);
 }
 
-const [COLUMN, LINE] = [240, 16];                        // from layer to layer, line to line
-const nodeX = (layer) => 60 + COLUMN * layer;
-const nodeY = (i) => 90 + 190 * i;
+const [COLUMN, LINE] = [150, 14];                        // from layer to layer, line to line
+const nodeX = (layer) => 50 + COLUMN * layer;
+const nodeY = (i) => 50 + 190 * i;
 
 // Lines of text one below the other, the first with its foot at y.
 function textLines(x, y, lines, attributes) {
@@ -115,12 +115,12 @@ function drawWeightsOf(walk, layer) {
       const [x1, y1, x2, y2] = [nodeX(layer), nodeY(i), nodeX(layer + 1), nodeY(j)];
       parts.unshift(svgElement("line", { x1, y1, x2, y2, stroke: "var(--live-line)",
         "stroke-width": 2 }));
-      const share = i === j ? 0.5 : 0.32;                // on its line, apart from the others
+      const share = i === j ? 0.5 : 0.34;                // on its line, apart from the others
       const [x, y] = [x1 + share * (x2 - x1), y1 + share * (y2 - y1)];
       parts.push(...textLines(x, y - 3, [String(weights[i][j])], {}));
       if (isKnown) {
         const line = `\u2202 ${gradient[i][j].toFixed(2)}`;
-        parts.push(...textLines(x, y + 13, [line], { fill: "var(--live-b)" }));
+        parts.push(...textLines(x, y + 13, [line], { fill: "var(--live-slope)" }));
       }
     }
   }
@@ -136,7 +136,7 @@ function drawNodes(walk, layer) {
     return [
       svgElement("circle", { cx, cy, r: 9, fill: "var(--live-a)" }),
       ...textLines(cx, cy - 16 - LINE * (values.length - 1), values, {}),
-      ...textLines(cx, cy + 28, slopes, { fill: "var(--live-b)" }),
+      ...textLines(cx, cy + 25, slopes, { fill: "var(--live-slope)" }),
     ];
   });
 }
@@ -145,7 +145,7 @@ function drawNodes(walk, layer) {
 function drawWalk(walk, settings) {
   const parts = [0, 1].flatMap((layer) => drawWeightsOf(walk, layer));
   const nodes = [0, 1, 2].flatMap((layer) => drawNodes(walk, layer));
-  return svgPicture(600, 350, walkWords(walk, settings), ...parts, ...nodes);
+  return svgPicture(400, 295, walkWords(walk, settings), ...parts, ...nodes);
 }
 
 // The stage, the loss once it is known, and the numbers of the nodes.
