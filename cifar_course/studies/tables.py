@@ -54,6 +54,8 @@ def _reported_text(name: str, record: dict) -> str:
 def _seconds_text(name: str, record: dict) -> str:
     "Mean seconds of a run, with threads and precision."
     environment = record["environment"]
+    if "beside" in environment:                          # a clock tells nothing then
+        return f"not timed, beside {environment['beside']}"
     in_bfloat16 = RECIPES[name].bfloat16 and environment.get("bfloat16") == "True"
     precision = ", bfloat16" if in_bfloat16 else ""
     seconds = fmean(run["seconds"] for run in record["runs"])
