@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .engine import Exercise, WrongAnswer, text_of, wrong_answer
+from .engine import Exercise, text_of, wrong_answer
 
 # %% ../../nbs/lib/checks/training.ipynb #4cc813d1
 class _Noting(nn.Linear):
