@@ -11,25 +11,27 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent / "cifar_course"
 
+DRAWS = ("show", "report", "checks.report")              # seaborn, and what that loads
+
 # package: the modules of ours that may load it on import, or all of a room
 MAY_LOAD = {
-    "IPython": ("show", "report", "lab.page", "lab.compare"),          # by seaborn's ipywidgets
-    "PIL": ("data.pictures", "show", "report", "lab", "studies.runner",
-            "optimizers", "strategies", "training"),                   # by matplotlib, mostly
+    "IPython": (*DRAWS, "lab.page", "lab.compare"),                    # by seaborn's ipywidgets
+    "PIL": (*DRAWS, "data.pictures", "lab", "studies.runner", "web.live",
+            "optimizers", "strategies", "training", "checks.strategies"),   # by matplotlib
     "certifi": ("data.download",),
     "fastcore": (),
-    "ipywidgets": ("show", "report", "lab.page", "lab.compare"),       # by seaborn
+    "ipywidgets": (*DRAWS, "lab.page", "lab.compare"),                 # by seaborn
     "jinja2": ("lab.page", "lab.compare"),
     "joblib": ("studies.runner",),
-    "matplotlib": ("show", "report", "lab", "studies.runner",
-                   "optimizers", "strategies", "training"),
+    "matplotlib": (*DRAWS, "lab", "studies.runner",
+                   "optimizers", "strategies", "training", "checks.strategies"),
     "nbdev": (),
-    "pandas": ("show", "report", "lab.page", "lab.compare"),           # by seaborn
-    "platformdirs": ("data", "show", "report", "lab.page", "lab.compare"),
+    "pandas": (*DRAWS, "lab.page", "lab.compare"),                     # by seaborn
+    "platformdirs": (*DRAWS, "data", "lab.page", "lab.compare"),
     "pooch": (),
     "pydantic": ("cli", "lab", "studies"),
     "requests": (),
-    "seaborn": ("show", "report", "lab.page", "lab.compare"),
+    "seaborn": (*DRAWS, "lab.page", "lab.compare"),
     "sklearn": (),
     "tabulate": ("show.tables", "studies"),
     "torchvision": (),
