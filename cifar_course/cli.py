@@ -135,7 +135,12 @@ def recipe_to_train(args: argparse.Namespace) -> Recipe:
     from cifar_course.lab.registries import check_recipe
 
     usual = "mlp" if args.data == "cifar10" else "quick"
-    recipe = find_recipe(args.recipe or usual)
+    name = args.recipe or usual
+    recipe = find_recipe(name)
+    try:
+        check_recipe(recipe)
+    except ValueError as error:                          # of a file, or of a run
+        raise ValueError(f"{name}: {error}") from error
     recipe = change_recipe(recipe, parse_changes(args.set))
     if args.epochs:
         recipe = limit_epochs(recipe, args.epochs)
