@@ -6,6 +6,7 @@ Runs all cells of the notebooks (all chapters that have explorers, if none is na
 tests' small data, moves every control of every explorer, and times each new picture. Fails on
 an error in a cell or an explorer, and on a control that leads to no new picture. Screenshots go
 to .ci/screenshots."""
+import contextlib
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from playwright.sync_api import Error, sync_playwright
+from playwright.sync_api import Error, TimeoutError, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 SHOTS = ROOT / ".ci" / "screenshots"
@@ -28,9 +29,14 @@ VIEW = {"width": 1200, "height": 900}
 # the kernel of the notebook in front, as JupyterLab keeps it
 KERNEL = "window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel"
 
-RUN_ALL = """window.done = false;
-    window.jupyterapp.commands.execute('notebook:run-all-cells')
-        .finally(() => window.done = true)"""
+RUN_ALL = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
+
+# the command above is done at an exercise's error already, with more cells to come
+HAVE_ALL_RUN = """() => {
+    const cells = Array.from(window.jupyterapp.shell.currentWidget.content.model.cells);
+    const hasRun = cell => cell.type !== 'code' || cell.executionCount !== null;
+    return cells.every(cell => hasRun(cell) || !cell.sharedModel.source.trim());
+}"""
 
 # when was the control touched, and when did the picture change?
 WATCH = """box => {
@@ -114,7 +120,9 @@ def run_all(page, url, name):
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
     page.wait_for_function(f"{KERNEL}?.status === 'idle'", timeout=90_000)
     page.evaluate(RUN_ALL)
-    page.wait_for_function(f"window.done && {KERNEL}?.status === 'idle'", timeout=300_000)
+    with contextlib.suppress(TimeoutError):              # a cell's error says why, see below
+        page.wait_for_function(HAVE_ALL_RUN, timeout=300_000)
+    page.wait_for_function(f"{KERNEL}?.status === 'idle'", timeout=90_000)
     page.wait_for_timeout(2_000)                         # the last outputs are on their way
 
 
@@ -206,6 +214,8 @@ def check_outputs(page, name, tags):
     for text in texts(page, "text/plain"):
         if text.startswith("<Figure"):
             failures.append(f"{name}: a figure is shown as the text {text!r}")
+    if not page.evaluate(HAVE_ALL_RUN):
+        failures.append(f"{name}: not all cells ran")
     n_unsolved = 0
     for text in texts(page, "application/vnd.jupyter.stderr"):         # tracebacks and warnings
         if "NotImplementedError: Exercise" in text:

@@ -8,7 +8,6 @@ __all__ = ['check_log_sigmoid', 'check_known_cross_entropy', 'check_gradient', '
 
 # %% ../../nbs/lib/checks/losses.ipynb #fe34f6ed
 import math
-from numbers import Real
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from cifar_course.checks.engine import (
     LOGITS,
     MODERATE,
     Exercise,
-    text_of,
+    number_of,
     wrong_answer,
 )
 from ..losses import binary_cross_entropy, cross_entropy
@@ -248,20 +247,6 @@ check_binary_focal = Exercise(
     gradient=(0,),
 )
 
-# %% ../../nbs/lib/checks/losses.ipynb #7bb69008
-def _as_number(number: str, value: object, what: str) -> float:
-    "What was handed in as a finite float; a `WrongAnswer` for anything else."
-    if value is ...:
-        raise wrong_answer(number, f"{what} is still to be found: put it in place of the dots")
-    if isinstance(value, (Tensor, np.ndarray)) and math.prod(value.shape) == 1:
-        value = value.item()
-    if isinstance(value, bool) or not isinstance(value, Real):
-        hint = "a list, a text or a tensor of several"
-        raise wrong_answer(number, f"{what}: expected a number, got {text_of(value)}", hint)
-    if not math.isfinite(value):
-        raise wrong_answer(number, f"{what}: expected a finite number, got {value}")
-    return float(value)
-
 # %% ../../nbs/lib/checks/losses.ipynb #587f0b73
 _TWICE_100 = math.log(math.e + 99) - 1
 _KNOWN_NUMBERS = {                                       # what else comes out, and why
@@ -277,7 +262,7 @@ def check_twice_100(
     smallest_loss: float,                                # in nats
 ) -> None:
     "Check the number of exercise 4.6."
-    got = _as_number("4.6", smallest_loss, "the smallest loss")
+    got = number_of("4.6", smallest_loss, "the smallest loss")
     if abs(got - _TWICE_100) > .002:
         hint = ""
         for known, reason in _KNOWN_NUMBERS.items():
@@ -312,8 +297,8 @@ def check_best_threshold(
     f1: float,                                           # of yes, a share
 ) -> None:
     "Check the two numbers of exercise 4.7."
-    threshold = _as_number("4.7", threshold, "the threshold")
-    f1 = _as_number("4.7", f1, "F1")
+    threshold = number_of("4.7", threshold, "the threshold")
+    f1 = number_of("4.7", f1, "F1")
     if f1 > 1:
         raise wrong_answer("4.7", f"F1 is {f1:g}: expected a share from 0 to 1")
     there = _f1_above(threshold)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .engine import Exercise, WrongAnswer, text_of, wrong_answer
+from .engine import Exercise, WrongAnswer, number_of, text_of, wrong_answer
 from ..data.standin import load_standin
 from ..preprocessing import channel_statistics, one_hot, standardise
 
@@ -345,16 +345,6 @@ def _slip(came: int, pictures: Tensor) -> str:
         return "the pictures are standardised: scaled to 0 to 1 is asked for"
     return ""
 
-def _whole_number(came: object, what: str) -> int:
-    "A whole number out of what was handed in; else a `WrongAnswer`."
-    try:
-        number = float(came)
-    except (TypeError, ValueError):
-        raise wrong_answer("1.7", f"{what} is {text_of(came)}, not a number") from None
-    if isinstance(came, bool) or not number.is_integer():
-        raise wrong_answer("1.7", f"{what} is {text_of(came)}, not a whole number")
-    return int(number)
-
 # %% ../../nbs/lib/checks/preprocessing.ipynb #2f8eb667
 def check_directions(
     in_place,                                            # a number
@@ -362,8 +352,9 @@ def check_directions(
 ) -> None:
     "Exercise 1.7: a `WrongAnswer` unless both numbers of directions are right."
     came = {
-        "the number in place": _whole_number(in_place, "the number in place"),
-        "the number after shuffling": _whole_number(after_shuffling, "the one after shuffling"),
+        "the number in place": number_of("1.7", in_place, "the number in place", whole=True),
+        "the number after shuffling": number_of(
+            "1.7", after_shuffling, "the number after shuffling", whole=True),
     }
     pictures = load_standin(500, 10).train_images
     for what, number in came.items():                    # no shuffling changes it

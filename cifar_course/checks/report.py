@@ -8,7 +8,7 @@ __all__ = ['check_pictures_needed', 'check_repaired', 'check_overfits', 'check_c
 # %% ../../nbs/lib/checks/report.ipynb #39133f66
 import math
 
-from .engine import Exercise, wrong_answer
+from .engine import Exercise, number_of, wrong_answer
 from ..report import diagnose
 
 # %% ../../nbs/lib/checks/report.ipynb #49a97af9
@@ -106,6 +106,7 @@ def check_floor(
     loss: float,                                         # nats
 ) -> None:
     "Raise `WrongAnswer` unless it is the lowest loss for 100 classes, smoothed by .1."
+    loss = number_of("11.4", loss, "the loss")
     expected = -.901 * math.log(.901) - 99 * .001 * math.log(.001)
     if math.isclose(loss, expected, abs_tol=1e-3):
         print("Exercise 11.4: passed")

@@ -9,13 +9,10 @@ __all__ = ['check_cosine', 'check_batch_norm', 'check_clip', 'check_class_weight
 # %% ../../nbs/lib/checks/strategies.ipynb #14e40035
 import math
 from collections.abc import Sequence
-from numbers import Real
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from .engine import Exercise, text_of, wrong_answer
+from .engine import Exercise, number_of, wrong_answer
 from ..strategies import early_stop
 
 # %% ../../nbs/lib/checks/strategies.ipynb #69aa6335
@@ -364,15 +361,9 @@ def check_patience(
     most: float = .005,                                  # what may be lost
 ) -> None:
     "Check the number of exercise 9.8."
-    if patience is ...:
-        problem = "the patience is still to be found: put it in place of the dots"
-        raise wrong_answer("9.8", problem)
-    if isinstance(patience, (Tensor, np.ndarray)) and math.prod(patience.shape) == 1:
-        patience = patience.item()
-    is_number = isinstance(patience, Real) and not isinstance(patience, bool)
-    if not is_number or not 1 <= patience < math.inf or patience != int(patience):
-        raise wrong_answer("9.8", f"expected a whole number of epochs, got {text_of(patience)}")
-    patience = int(patience)
+    patience = number_of("9.8", patience, "the patience", whole=True)
+    if patience < 1:
+        raise wrong_answer("9.8", f"expected a number of epochs from 1 up, got {patience}")
     lost = _lost(curves, patience)
     if lost >= most:
         points = f"{100 * lost:.2f} points, not less than {100 * most:g}"

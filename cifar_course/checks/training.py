@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .engine import Exercise, text_of, wrong_answer
+from .engine import Exercise, number_of, text_of, wrong_answer
 
 # %% ../../nbs/lib/checks/training.ipynb #4cc813d1
 class _Noting(nn.Linear):
@@ -211,25 +211,18 @@ check_smallest_patience = Exercise(
 # %% ../../nbs/lib/checks/training.ipynb #611e1bb5
 _NEEDED = (5, 8, 5, 12, 6)         # patience of the runs of epoch_choice with dropout .5
 
-def _as_number(number: str, handed_in: object) -> float:
-    "What was handed in, as a number; `WrongAnswer` for what is none."
-    try:
-        return float(handed_in)
-    except (TypeError, ValueError, RuntimeError):
-        raise wrong_answer(number, "hand in one number, such as 7") from None
-
 # %% ../../nbs/lib/checks/training.ipynb #5dbf41c3
 def check_record_patience(patience: float) -> None:
     "Is it the smallest patience that is enough for all five runs? Else a `WrongAnswer`."
-    patience = _as_number("7.3", patience)
-    if not patience >= 1 or patience % 1 != 0:
-        raise wrong_answer("7.3", f"{patience:g} is no patience: a whole number from 1 up")
+    patience = number_of("7.3", patience, "the patience", whole=True)
+    if patience < 1:
+        raise wrong_answer("7.3", f"expected a number of epochs from 1 up, got {patience}")
     too_early = sum(needed > patience for needed in _NEEDED)
     if too_early:
         runs = "one run" if too_early == 1 else f"{too_early} runs"
-        raise wrong_answer("7.3", f"with {patience:g}, {runs} of the five would end too early")
+        raise wrong_answer("7.3", f"with {patience}, {runs} of the five would end too early")
     if patience > max(_NEEDED):
-        raise wrong_answer("7.3", f"{patience:g} is enough, but so is a smaller one")
+        raise wrong_answer("7.3", f"{patience} is enough, but so is a smaller one")
     print("Exercise 7.3: passed")
 
 # %% ../../nbs/lib/checks/training.ipynb #55e5f9f7
@@ -243,8 +236,8 @@ _OTHER_RATIOS = {                  # what somebody has counted who hands that in
 # %% ../../nbs/lib/checks/training.ipynb #7e82942b
 def check_checkpoint_ratio(ratio: float) -> None:
     "Is it the note's size, in sizes of the weights? Else a `WrongAnswer`."
-    ratio = _as_number("7.4", ratio)
-    if not abs(ratio - 3) <= .2:   # what random numbers and names take is in it
+    ratio = number_of("7.4", ratio, "the ratio")
+    if abs(ratio - 3) > .2:         # what random numbers and names take is in it
         whole = round(ratio) if abs(ratio) < 1e6 else 0
         hint = _OTHER_RATIOS.get(whole, "")
         raise wrong_answer("7.4", f"{ratio:g} is not what the file shows", hint)
