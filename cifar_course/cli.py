@@ -151,10 +151,17 @@ def new_folder(
     out: str | None,                                     # the folder that was asked for
     name: str,                                           # of the recipe
 ) -> Path:
-    "The run's own new folder: `out`, which must be empty or not there, or runs/NAME-TIME."
+    """The run's own new folder: `out`, which must be empty or not there, or runs/NAME-TIME.
+
+    What a killed start left in it does not count."""
+    from cifar_course.lab.claim import leftovers
+
     if out is not None:
         folder = Path(out)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        is_free = not folder.exists()
+        if folder.is_dir():
+            is_free = set(folder.iterdir()) == set(leftovers(folder))
+        if not is_free:
             raise ValueError(f"{folder} is there already: choose another --out, or --resume it")
         try:
             folder.mkdir(parents=True, exist_ok=True)
