@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from .activations import capture
-from .core import choose, evaluation_mode
+from .core import Layers, choose, evaluation_mode
 from .doors import as_size, as_sizes, in_short
 from .mlp import ACTIVATIONS, MLP, initialise
 
@@ -131,7 +131,7 @@ def _activations(
     return list(activation)
 
 # %% ../nbs/10_convnet.ipynb #3c679a10
-class CNN(nn.Sequential):
+class CNN(Layers):
     """Pictures (n, *in_shape) to logits (n, n_classes): blocks, then the layers of an MLP.
 
     One activation for all layers, or one for each: convolutions first, then hidden layers.
@@ -330,7 +330,7 @@ def resnet_block(
     return [Residual(body, shortcut), new_activation()]
 
 # %% ../nbs/10_convnet.ipynb #febce998
-class ResNet(nn.Sequential):
+class ResNet(Layers):
     """Pictures (n, *in_shape) of any height and width to logits (n, n_classes).
 
     A convolution, stages of residual blocks, the mean of each map, a linear layer:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['choose', 'expect_fail', 'set_seed', 'default_device', 'has_bfloat16', 'environment', 'fastest', 'evaluation_mode',
-           'threads', 'flushed_denormals', 'somebody_watches', 'atomic_path', 'in_test', 'setup_notebook']
+           'Layers', 'threads', 'flushed_denormals', 'somebody_watches', 'atomic_path', 'in_test', 'setup_notebook']
 
 # %% ../nbs/lib/core.ipynb #72578ca3
 import os
@@ -13,6 +13,7 @@ import random
 import sys
 import tempfile
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -120,6 +121,14 @@ def evaluation_mode(model: nn.Module):
     finally:
         for module, training in modes:
             module.training = training
+
+# %% ../nbs/lib/core.ipynb #adb78002
+class Layers(nn.Sequential):
+    "Layers one after the other; a slice of them is a plain `nn.Sequential`, names kept."
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return nn.Sequential(OrderedDict(list(self.named_children())[index]))
+        return super().__getitem__(index)
 
 # %% ../nbs/lib/core.ipynb #305fca66
 @contextmanager

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .core import choose, evaluation_mode
+from .core import Layers, choose, evaluation_mode
 from cifar_course.doors import (
     as_logits,
     as_row,
@@ -246,7 +246,7 @@ def _activation_makers(activation: object, n_layers: int) -> list[Callable[[], n
     return makers
 
 # %% ../nbs/02_mlp.ipynb #e95e6dbf
-class MLP(nn.Sequential):
+class MLP(Layers):
     """Pictures `(n, channels, height, width)` to logits `(n, n_classes)`: linear layers,
     after each hidden one batch norm (if any), activation, dropout (if any).
 

@@ -23,16 +23,19 @@ RUN_FILES = ("recipe.json", "history.csv", "metrics.json", "model.pt", "checkpoi
              "report.html", CLAIM)
 
 # %% ../../nbs/lib/lab/claim.ipynb #a29831fc
-def leftovers(folder: Path) -> list[Path]:
+def leftovers(
+    folder: Path,
+    names: tuple[str, ...] = RUN_FILES,                  # of the files to look for
+) -> list[Path]:
     "What a kill left of files that were being written."
     found = []
-    for name in RUN_FILES:
+    for name in names:
         found += folder.glob(f".{name}-*")               # as `atomic_path` calls them
     return found
 
-def remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Path, names: tuple[str, ...] = RUN_FILES) -> None:
     "Delete them."
-    for path in leftovers(folder):
+    for path in leftovers(folder, names):
         path.unlink(missing_ok=True)
 
 # %% ../../nbs/lib/lab/claim.ipynb #744c20ba

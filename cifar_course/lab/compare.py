@@ -19,7 +19,7 @@ from matplotlib.axes import Axes
 from ..core import atomic_path
 from ..data.dataset import DataError
 from .advice import describe_loss, loss_of
-from .claim import CLAIM, RUN_FILES
+from .claim import CLAIM, RUN_FILES, remove_leftovers
 from .files import read_history, read_metrics, read_run_recipe
 from .recipe import flatten_recipe
 from ..report import accuracy_interval, embed
@@ -240,6 +240,7 @@ def remove_run(folder: str | Path) -> list[str]:         # names of what stays
         raise ValueError(f"{folder} is no run's folder: nothing was removed")
     for name in RUN_FILES:
         (folder / name).unlink(missing_ok=True)
+    remove_leftovers(folder)                             # of a kill
     left = sorted(place.name for place in folder.iterdir())
     if not left:
         folder.rmdir()

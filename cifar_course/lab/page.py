@@ -30,6 +30,7 @@ from cifar_course.lab.advice import (
 from .answers import Section, read_answers, unanswered, with_all_headings
 from .build import new_model, split_pictures
 from .catalogue import REPORTED, REPORTED_AFTER
+from .claim import held, remove_leftovers
 from .compare import comparison, fill_page
 from cifar_course.lab.files import (
     METRICS,
@@ -215,6 +216,8 @@ def write_report(
         **_words(sections, runs),
     )
     path = folder / "report.html"
-    with atomic_path(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    with held(folder / ".report-lock", "report"):
+        remove_leftovers(folder, (path.name,))
+        with atomic_path(path) as temporary:
+            temporary.write_text(page, encoding="utf-8")
     return path
