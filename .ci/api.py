@@ -110,8 +110,8 @@ def main():
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     index = ["---", "title: Reference", "subtitle: What a programmer can import", "---", "",
-             "`from cifar_course import …` has the names that are used most; all others stand in",
-             "their module. The notebooks that make them explain and test them.", ""]
+             "`from cifar_course import …` has the names that are used most; all others stand",
+             "in their module. The notebooks that make them explain and test them.", ""]
     for room, about in ROOMS.items():
         stem = "top" if room == "." else room
         (folder / f"{stem}.qmd").write_text(page(room, about), encoding="utf-8")

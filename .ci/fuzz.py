@@ -488,15 +488,15 @@ def fuzz_doors(trial, folder):
 
 # ---- all of them
 
-MOST_SECONDS = 105                                       # for all targets
+MOST_SECONDS = 75                                        # for all targets
 TARGETS = {                                              # name: (function, seconds)
-    "runs": (fuzz_runs, 36),
-    "batches": (fuzz_batches, 10),
-    "archives": (fuzz_archives, 14),
-    "doors": (fuzz_doors, 10),
-    "recipes": (fuzz_recipes, 8),
-    "settings": (fuzz_settings, 6),
-    "records": (fuzz_records, 5),
+    "runs": (fuzz_runs, 24),
+    "batches": (fuzz_batches, 8),
+    "archives": (fuzz_archives, 10),
+    "doors": (fuzz_doors, 8),
+    "recipes": (fuzz_recipes, 6),
+    "settings": (fuzz_settings, 4),
+    "records": (fuzz_records, 4),
 }
 
 

@@ -82,9 +82,9 @@ def serve(folder):
 
 class Watched:
     "A page that may ask our own server only, and what went wrong in it."
-    def __init__(self, browser, url, view):
+    def __init__(self, browser, url, view):              # view: settings of a browser's page
         self.faults = []
-        self.page = browser.new_page(**VIEWS[view])
+        self.page = browser.new_page(**view)
         self.page.set_default_timeout(30_000)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.faults.append(f"error: {error}"))
@@ -225,7 +225,7 @@ def check_address(watched):
 
 def check_page(browser, url, name, view):
     "Open one live page, try it, and print what went wrong; gives how many faults there are."
-    watched = Watched(browser, url, view)
+    watched = Watched(browser, url, VIEWS[view])
     watched.page.goto(f"{url}/{name}.html")
     watched.page.wait_for_selector(".cifar-live")
     if name == "playground":
