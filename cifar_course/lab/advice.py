@@ -42,11 +42,12 @@ def _has_dropout(recipe: Recipe) -> bool:
 def _with_effect(recipe: Recipe, has_bfloat16: bool) -> dict[str, bool]:
     "For fields whose effect hangs on others: do they have one?"
     has_test = recipe.validation == "test"
+    is_plain = bool(recipe.channels) and not recipe.residual_blocks
     draws = recipe.validation in ("stratified", "random")
     return {
         "channels": bool(recipe.channels),
-        "padding": bool(recipe.channels),
-        "last_pool": bool(recipe.channels),
+        "padding": is_plain,
+        "last_pool": is_plain,
         "hidden_sizes": bool(recipe.hidden_sizes) or not recipe.channels,
         "activation": bool(recipe.channels or recipe.hidden_sizes),
         "dropout": _has_dropout(recipe),

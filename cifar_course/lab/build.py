@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..convnet import CNN
+from ..convnet import CNN, ResNet
 from ..core import set_seed
 from ..data.dataset import Dataset, Spec
 from .recipe import Recipe
@@ -21,10 +21,34 @@ from ..mlp import MLP
 from ..preprocessing import Batches, Preprocess, channel_statistics, split_indices
 
 # %% ../../nbs/lib/lab/build.ipynb #7c69a3fd
+_RESIDUAL = {                                            # what is not a choice there
+    "hidden_sizes": (),
+    "dropout": 0.,
+    "batch_norm": True,
+    "padding": 1,
+    "last_pool": True,
+}
+
+def _new_resnet(recipe: Recipe, spec: Spec) -> ResNet:
+    "A network of residual blocks; a `ValueError` for settings that it cannot have."
+    for name, value in _RESIDUAL.items():
+        if getattr(recipe, name) != value:
+            raise ValueError(f"residual_blocks come with {name} {value}: set it so")
+    if not recipe.channels:
+        raise ValueError("residual_blocks need channels: the maps of each stage")
+    return ResNet(
+        recipe.residual_blocks,
+        recipe.channels,
+        n_classes=spec.n_classes,
+        activation=recipe.activation,
+        initialisation=recipe.initialisation,
+        in_shape=spec.shape,
+    )
+
 def new_model(
     recipe: Recipe,
     spec: Spec,                                          # of the pictures it is for
-) -> MLP | CNN:
+) -> MLP | CNN | ResNet:
     """The recipe's network, with new weights: pictures (n, *spec.shape) to logits (n, k).
 
     A `ValueError` where the parts do not fit each other or the pictures."""
@@ -36,6 +60,8 @@ def new_model(
         "batch_norm": recipe.batch_norm,
         "initialisation": recipe.initialisation,
     }
+    if recipe.residual_blocks:
+        return _new_resnet(recipe, spec)
     if not recipe.channels:
         return MLP(in_features=spec.n_features, channels=spec.channels, **common)
     return CNN(

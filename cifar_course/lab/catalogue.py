@@ -100,6 +100,27 @@ _cnn = Recipe(
     ),),
 )
 
+# %% ../../nbs/lib/lab/catalogue.ipynb #69595f27
+_resnet = Recipe(
+    name="resnet",
+    about="20 layers with residual paths (He et al. 2015), trained like cnn",
+    channels=(16, 32, 64),
+    residual_blocks=3,
+    hidden_sizes=(),
+    batch_norm=True,
+    drop_last=True,
+    flip=True,
+    crop_padding=4,
+    validation_fraction=.05,
+    phases=(Phase(
+        n_epochs=40,
+        optimizer="sgd",
+        lr=.1,
+        optimizer_settings={"momentum": .9, "nesterov": True, "weight_decay": 5e-4},
+        schedule="one_cycle",
+    ),),
+)
+
 # %% ../../nbs/lib/lab/catalogue.ipynb #3b9adb2c
 _KERAS = {"initialisation": "xavier", "pixels": "scaled", "bfloat16": False}
 
@@ -223,6 +244,7 @@ _all = (
     _lab4("adagrad", "keras_adagrad", .01),
     _lab5,
     _cnn,
+    _resnet,
     _quick,
     _fast,
 )

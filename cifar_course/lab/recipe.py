@@ -115,6 +115,7 @@ class Recipe(Plain):
 
     # the network
     channels: tuple[Width, ...] = ()                     # 3×3 convolutions; none: an MLP
+    residual_blocks: Annotated[_Whole, Field(ge=0, le=100)] = 0        # in each stage; 0: none
     padding: Pixels = 1                                  # zeros around a convolution's input
     last_pool: bool = True                               # 2×2 after the last one too?
     hidden_sizes: tuple[Width, ...] = (512, 256)
