@@ -97,7 +97,7 @@ def entries(module):
 def page(room, about):
     "The text of a room's page."
     title = "cifar_course" if room == "." else f"cifar_course.{room}"
-    lines = ["---", f"title: {title}", f"subtitle: {json.dumps(about)}", "toc-depth: 2", "---", ""]
+    lines = ["---", f"title: {title}", f"subtitle: {json.dumps(about)}", "---", ""]
     for module in modules_of(room):
         lines += [f"## {module.__name__}", "", (module.__doc__ or "").strip(), ""]
         notebook = notebook_of(module)
