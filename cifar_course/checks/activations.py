@@ -10,7 +10,13 @@ import math
 
 import torch
 
-from .engine import EXTREME, MODERATE, Exercise, wrong_answer
+from cifar_course.checks.engine import (
+    EXTREME,
+    MODERATE,
+    Exercise,
+    number_of,
+    wrong_answer,
+)
 
 # %% ../../nbs/lib/checks/activations.ipynb #625e1972
 _BENT = torch.tensor([-4., -3.5, -2.9, -1.5, .5, 2.9, 3.5])
@@ -70,7 +76,14 @@ check_softplus = Exercise(
         "the sign of x": _of_minus,
     },
     gradient=(0,),
-    forbidden=("F.softplus", "logaddexp", "F.logsigmoid", "logsumexp"),
+    forbidden=(
+        "F.softplus",
+        "logaddexp",
+        "F.logsigmoid",
+        "logsumexp",
+        "log_softmax",
+        "F.binary_cross_entropy_with_logits",
+    ),
 )
 
 # %% ../../nbs/lib/checks/activations.ipynb #1c00a809
@@ -93,6 +106,7 @@ check_softsign_derivative = Exercise(
         "for negative x, the slope of |x| is -1": _quotient_begun,
         "softsign rises everywhere: its slope is never negative": _odd,
     },
+    forbidden=("autograd.grad", "backward"),
 )
 
 # %% ../../nbs/lib/checks/activations.ipynb #61bd9a05
@@ -120,11 +134,8 @@ check_start_factor = Exercise(
 # %% ../../nbs/lib/checks/activations.ipynb #a8b70b1a
 def check_level_gain(gain) -> None:
     "Is it the gain at which nothing grows or shrinks without a bend? As He has a 2: 1 / √2."
-    try:
-        gain = float(gain)
-    except (TypeError, ValueError):
-        raise wrong_answer("3.5", "hand in one number, such as 1.2") from None
-    if not abs(gain - math.sqrt(.5)) < .051:             # nan too
+    gain = number_of("3.5", gain, "the gain")
+    if abs(gain - math.sqrt(.5)) >= .051:
         growth = "grows" if gain > .7 else "shrinks"
         problem = f"with a gain of {gain:g} the gradient {growth} from layer to layer"
         raise wrong_answer("3.5", problem, "watch the right panel for linear alone")

@@ -9,7 +9,7 @@ __all__ = ['check_sigmoid_backward', 'check_scale_backward', 'check_softmax_back
 import numpy as np
 
 from ..backprop import backward_by_hand, forward_by_hand, loss_by_hand
-from .engine import Exercise, wrong_answer
+from .engine import Exercise, number_of, wrong_answer
 
 # %% ../../nbs/lib/checks/backprop.ipynb #9cc44288
 _H = np.array([[.5, .9, .1], [1., 0., .25]])             # what sigmoids gave
@@ -126,10 +126,7 @@ def _loss_after(lr: float) -> float:
 
 def check_last_good_rate(rate) -> None:
     "Does a step at `rate` help, and one a twentieth larger no more? Else a `WrongAnswer`."
-    try:
-        rate = float(rate)
-    except (TypeError, ValueError):
-        raise wrong_answer("6.4", "hand in one number, such as .15") from None
+    rate = number_of("6.4", rate, "the rate")
     if not 0 < rate < 100:
         raise wrong_answer("6.4", f"the rate is {rate:g}", "the slider goes from .05 to 5")
     before = _loss_after(0)

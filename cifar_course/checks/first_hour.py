@@ -79,7 +79,7 @@ def _nine_numbers(answer) -> list[float]:
         raise wrong_answer("0.3", "it gives None", "return is missing")
     try:
         knobs = [float(knob) for knob in came]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):        # torch's, for a row of several
         raise wrong_answer("0.3", "it gives something else than nine numbers") from None
     if len(knobs) != 9:
         raise wrong_answer("0.3", f"it gives {len(knobs)} numbers, not nine")
@@ -93,7 +93,7 @@ def check_two_bends(answer) -> None:
     for x1, x2 in _CORNERS:
         score = _score(knobs, x1, x2)
         is_blue = x1 != x2
-        if (score if is_blue else -score) < .1:
+        if (score if is_blue else -score) < .1 - 1e-6:   # .3 - .2 is a hair below .1
             side = "above" if is_blue else "below"
             problem = (f"at the corner ({x1}, {x2}) the score is {score:.3g}, and should be at "
                        f"least .1 {side} zero")

@@ -263,7 +263,7 @@ def check_twice_100(
 ) -> None:
     "Check the number of exercise 4.6."
     got = number_of("4.6", smallest_loss, "the smallest loss")
-    if abs(got - _TWICE_100) > .002:
+    if abs(got - _TWICE_100) > .003:                     # two decimals, 3.62, are enough
         hint = ""
         for known, reason in _KNOWN_NUMBERS.items():
             if abs(got - known) < .002:
