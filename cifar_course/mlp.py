@@ -59,7 +59,7 @@ def relu_patterns(
     Inputs of one pattern lie on one flat piece (Montúfar et al. 2014). A `ValueError` for a
     model that has no ReLU layer."""
     patterns = []
-    with evaluation_mode(model):                         # without dropout
+    with evaluation_mode(model):                         # as it is when it is used
         for layer in model:
             x = layer(x)
             if isinstance(layer, nn.ReLU):
@@ -109,8 +109,6 @@ def plain_dropout(
     return silenced / (1 - p)
 
 # %% ../nbs/02_mlp.ipynb #eb586810
-#| code-fold: true
-#| code-summary: "The fast dropout"
 class Dropout(nn.Dropout):
     """As `nn.Dropout`, with `p` rounded to a multiple of 1 / 65,536.
 
@@ -157,8 +155,6 @@ INITIALISATIONS = {
 }
 
 # %% ../nbs/02_mlp.ipynb #0d99881a
-#| code-fold: true
-#| code-summary: "A local start, for chapter 10"
 @torch.no_grad()
 def local_(
     weight: Tensor,       # (n, channels * size * size), of a linear layer over square pictures

@@ -46,7 +46,7 @@ def scale(
         check_bytes(images)
     return images / 255
 
-# %% ../nbs/01_preprocessing.ipynb #89b0b074
+# %% ../nbs/01_preprocessing.ipynb #a11c41a6
 def _refused(images: Tensor, permute: str) -> str:
     "Why `images` are not (n, channels, height, width): what came, and what to do."
     shape = tuple(images.shape)
@@ -64,6 +64,7 @@ def _refused(images: Tensor, permute: str) -> str:
         return f"{shape}: pictures have 1 channel (grey) or 3 (colour)"
     return f"{shape}"
 
+# %% ../nbs/01_preprocessing.ipynb #89b0b074
 def check_images(
     images: Tensor,                                      # (n, channels, height, width)
 ) -> Tensor:                                             # the same
@@ -102,7 +103,7 @@ def channel_statistics(
     std = variance.clamp(min=1e-12).sqrt()
     return mean.float(), std.float()
 
-# %% ../nbs/01_preprocessing.ipynb #b48261d5
+# %% ../nbs/01_preprocessing.ipynb #ef389099
 def _per_channel(values: object, what: str) -> Tensor:
     "(channels,) of (channels,) or (channels, 1, 1), as a tensor; a `ValueError` otherwise."
     if isinstance(values, Real):                         # of grey pictures
@@ -130,6 +131,7 @@ def _check_statistics(mean: Tensor, std: Tensor) -> None:
             raise ValueError(f"{what} is {values.tolist()}: "
                              f"take channel_statistics of such pictures")
 
+# %% ../nbs/01_preprocessing.ipynb #b48261d5
 def _standardised(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     "What `standardise` gives; only the number of channels is looked at."
     n_channels = images.shape[1]
@@ -175,10 +177,7 @@ def from_one_hot(
         raise ValueError(f"expected rows (n, n_classes), got {tuple(rows.shape)}")
     return rows.float().argmax(1) if rows.dtype == torch.bool else rows.argmax(1)
 
-# %% ../nbs/01_preprocessing.ipynb #eed151a7
-SPLITS = ("stratified", "random", "sklearn", "last")
-
-# %% ../nbs/01_preprocessing.ipynb #680e2516
+# %% ../nbs/01_preprocessing.ipynb #ce8a295a
 def _stratified(labels: Tensor, fraction: float) -> Tensor:
     "Which pictures go to validation, (n,) booleans: the first `fraction` of each class."
     chosen = torch.zeros(len(labels), dtype=torch.bool)
@@ -193,6 +192,10 @@ def _stratified(labels: Tensor, fraction: float) -> Tensor:
         chosen[where[:n_validation]] = True
     return chosen
 
+# %% ../nbs/01_preprocessing.ipynb #eed151a7
+SPLITS = ("stratified", "random", "sklearn", "last")
+
+# %% ../nbs/01_preprocessing.ipynb #680e2516
 def split_indices(
     labels: Tensor,                                      # (n,) whole numbers
     fraction: float = .1,                                # of the pictures, for validation
@@ -282,7 +285,7 @@ def affine_matrices(
         return matrices
     return matrices / zoom.view(-1, 1, 1)
 
-# %% ../nbs/01_preprocessing.ipynb #e30acdde
+# %% ../nbs/01_preprocessing.ipynb #84c71485
 @functools.cache
 def _pixel_centres(height: int, width: int, device: torch.device) -> Tensor:
     "(x, y, 1) of every pixel of the result, (3, height * width)."
@@ -291,6 +294,7 @@ def _pixel_centres(height: int, width: int, device: torch.device) -> Tensor:
     ones = torch.ones(height * width, device=device)
     return torch.stack([x.repeat(height), y.repeat_interleave(width), ones])
 
+# %% ../nbs/01_preprocessing.ipynb #e30acdde
 def warp(
     images: Tensor,                                      # (n, channels, height, width), floats
     matrices: Tensor,                                    # (n, 2, 3), from result to source
@@ -398,7 +402,7 @@ def augment(
         x = cut_out(x, top, left, cutout)
     return x
 
-# %% ../nbs/01_preprocessing.ipynb #a5cddc00
+# %% ../nbs/01_preprocessing.ipynb #b90e3217
 def _wants_bytes(transform: Callable) -> bool:
     "Does the transform divide by 255, as far as we know it?"
     if isinstance(transform, functools.partial):
@@ -406,6 +410,21 @@ def _wants_bytes(transform: Callable) -> bool:
     inner = getattr(transform, "prepare", transform)     # of one that does more besides
     return inner in (scale, standardise) or isinstance(inner, Preprocess)
 
+def _check_match(images: Tensor, labels: Tensor, transform: Callable) -> None:
+    "A `ValueError` where pictures, labels and transform do not go together."
+    n = len(labels)
+    if len(images) != n or n == 0:
+        raise ValueError(f"{len(images)} images and {n} labels: "
+                         f"expected as many, and at least one")
+    if images.device != labels.device:
+        raise ValueError(f"images on {images.device}, labels on {labels.device}: "
+                         f"move both to one device")
+    if not callable(transform):
+        raise ValueError(f"transform is {in_short(transform)}: give a function of pictures")
+    if _wants_bytes(transform):
+        check_bytes(images)
+
+# %% ../nbs/01_preprocessing.ipynb #a5cddc00
 class Batches:
     """Batches `(transform(images), labels)` of pictures.
 
@@ -426,21 +445,12 @@ class Batches:
         self.labels = as_labels(labels)
         if not isinstance(labels, Tensor):
             self.labels = self.labels.to(self.images.device)
-        n = len(self.labels)
-        if len(self.images) != n or n == 0:
-            raise ValueError(f"{len(self.images)} images and {n} labels: "
-                             f"expected as many, and at least one")
-        if self.images.device != self.labels.device:
-            raise ValueError(f"images on {self.images.device}, labels on {self.labels.device}: "
-                             f"move both to one device")
-        if not callable(transform):
-            raise ValueError(f"transform is {in_short(transform)}: give a function of pictures")
-        if _wants_bytes(transform):
-            check_bytes(self.images)
+        _check_match(self.images, self.labels, transform)
         self.batch_size, self.shuffle = as_size(batch_size, "batch_size"), shuffle
         self.transform, self.generator = transform, generator
         self.drop_last = drop_last
         if len(self) == 0:
+            n = len(self.labels)
             raise ValueError(f"{n} pictures do not fill a batch of {batch_size}: "
                              f"choose a smaller batch_size")
 
