@@ -37,6 +37,7 @@ setup(
     install_requires=cfg["requirements"].split(),
     extras_require={
         "lab": cfg["lab_requirements"].split(),
+        "onnx": cfg["onnx_requirements"].split(),
         "dev": cfg["dev_requirements"].split(),
     },
     entry_points={

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['print_table', 'tell', 'hint', 'print_summary', 'parse_value', 'parse_changes', 'find_recipe', 'recipe_to_train',
-           'new_folder', 'load', 'run_train', 'run_evaluate', 'run_predict', 'run_data', 'run_recipes', 'run_runs',
-           'run_report', 'run_record', 'run_drift', 'build_parser', 'main', 'Forgiving', 'program']
+           'new_folder', 'load', 'run_train', 'run_evaluate', 'run_predict', 'run_export', 'run_data', 'run_recipes',
+           'run_runs', 'run_report', 'run_record', 'run_drift', 'build_parser', 'main', 'Forgiving', 'program']
 
 # %% ../nbs/lib/cli.ipynb #09d35e8f
 import argparse
@@ -387,6 +387,21 @@ def run_predict(args: argparse.Namespace) -> int:
         print_table(args, ["picture", "class", "probability"], rows)
     return status
 
+# %% ../nbs/lib/cli.ipynb #5e15ae34
+def run_export(args: argparse.Namespace) -> int:
+    "Write a run's network for a web page, or as ONNX for other programs."
+    from cifar_course.lab.export import export_onnx, export_web
+
+    if not args.web and not args.onnx:
+        raise ValueError("say what to write: --web FOLDER, --onnx FILE, or both")
+    if args.web:
+        export_web(args.run, args.web)
+        print(f"Written: {Path(args.web) / 'model.json'} and model.bin")
+    if args.onnx:
+        export_onnx(args.run, args.onnx)
+        print(f"Written: {args.onnx}")
+    return 0
+
 # %% ../nbs/lib/cli.ipynb #f13808f9
 def _get_cifar10(args: argparse.Namespace) -> None:
     "Unpack the archive, or download what is not there, if the arguments ask for it."
@@ -735,7 +750,7 @@ def _add_train(commands: _Commands) -> None:
 
 # %% ../nbs/lib/cli.ipynb #c8db7806
 def _add_judging(commands: _Commands) -> None:
-    "evaluate, predict."
+    "evaluate, predict, export."
     add = commands.new("evaluate", run_evaluate, table=True)
     add("run", metavar="RUN", help="a run's folder")
     _add_data(add, "without it the run's own")
@@ -746,6 +761,14 @@ def _add_judging(commands: _Commands) -> None:
     add("run", metavar="RUN", help="a run's folder")
     add("pictures", nargs="+", metavar="PICTURE", help="picture files of any size")
     add("--top", type=_whole(1), default=3, help="how many classes to name (3)")
+
+    add = commands.new("export", run_export)
+    add("run", metavar="RUN", help="a run's folder")
+    add("--web", metavar="FOLDER",
+        help="where model.json and model.bin go; the site reads them from web/picture")
+    add("--onnx", metavar="FILE",
+        help="the network with its preprocessing: uint8 pictures (n, channels, height, width) "
+             "to logits; needs the extra cifar_course[onnx]")
 
 # %% ../nbs/lib/cli.ipynb #f53b0ceb
 def _add_looking(commands: _Commands) -> None:
