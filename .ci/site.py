@@ -8,7 +8,6 @@ stands out to the side, a chapter opens with words and not with code, every live
 answers. Links and their anchors are looked up in the files. Needs playwright and
 axe-playwright-python. Screenshots of the first page and the chapters go to .ci/screenshots."""
 import html.parser
-import re
 import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,6 +16,9 @@ from axe_playwright_python.sync_playwright import Axe
 from live import SHOTS, Watched, find_browser, move, serve
 from playwright.sync_api import Error, sync_playwright
 
+NOTEBOOKS = Path(__file__).parent.parent / "nbs"
+LOOKED_AT = {"index.html", "results.html", "playground.html", "picture.html"}
+BASE = "/cifar_course/"                                  # where the links of 404.html begin
 VIEWS = {
     "desktop, light": {"viewport": {"width": 1200, "height": 900}, "color_scheme": "light"},
     "desktop, dark": {"viewport": {"width": 1200, "height": 900}, "color_scheme": "dark"},
@@ -33,7 +35,8 @@ BEGINNINGS = """() => {
     return [top('p') ?? 0, top('div.sourceCode') ?? Infinity];
 }"""
 LOOK = "document.querySelector('.cifar-live')?.innerHTML"
-CHAPTER = re.compile(r"^\d\d_\w+\.html$")
+# nbdev leaves the number out of a page's name
+CHAPTERS = {f"{path.stem.partition('_')[2]}.html" for path in NOTEBOOKS.glob("[0-9]*.ipynb")}
 
 
 class Links(html.parser.HTMLParser):
@@ -63,7 +66,8 @@ def broken_links(folder, paths):
                 continue
             target = path
             if parts.path:
-                target = (path.parent / unquote(parts.path.lstrip("/"))).resolve()
+                start = folder if parts.path.startswith(BASE) else path.parent
+                target = (start / unquote(parts.path.removeprefix(BASE))).resolve()
             if target.is_dir():
                 target = target / "index.html"
             name = f"{path.relative_to(folder)}: {address}"
@@ -90,7 +94,7 @@ def check_layout(watched, name):
     page = watched.page
     width, room = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     watched.expect(width <= room + 1, f"{width} pixels wide in {room}")
-    if CHAPTER.match(name):
+    if name in CHAPTERS:
         words, code = page.evaluate(BEGINNINGS)
         watched.expect(words < code, "it begins with code")
         watched.expect(code > page.viewport_size["height"], "code on the first screen")
@@ -124,7 +128,7 @@ def check_page(browser, url, name, view):
     check_layout(watched, name)
     check_axe(watched)
     check_live(watched)
-    if CHAPTER.match(name) or name in ("index.html", "results.html", "playground.html"):
+    if name in CHAPTERS | LOOKED_AT:
         shot = f"site-{Path(name).stem}-{view.replace(', ', '-')}.png"
         watched.page.evaluate("scrollTo(0, 0)")
         watched.page.screenshot(path=SHOTS / shot)
