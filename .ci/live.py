@@ -163,18 +163,34 @@ def check_layout(watched):
             watched.expect(height >= 44, f"a control is only {height} pixels high")
 
 
+def words_of(page):
+    "What a live page says of its state."
+    return page.locator(".cifar-live .words").inner_text()
+
+
+def check_cells(watched):
+    "In a picture of cells, arrows and clicks open others, and the focus stays on the open one."
+    page = watched.page
+    page.locator(".cifar-live [data-focus]").focus()
+    for key in ("ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown"):
+        before = words_of(page)
+        page.keyboard.press(key)
+        watched.expect(words_of(page) != before, f"{key}: no other cell opens")
+        is_open = page.evaluate("'focus' in document.activeElement.dataset")
+        watched.expect(is_open, f"{key}: the focus is lost")
+    before = words_of(page)
+    page.locator(".cifar-live td > button").last.click()
+    watched.expect(words_of(page) != before, "a click opens no cell")
+
+
 def check_explorer(watched):
     "Every control of an explorer changes its picture or its words."
     page = watched.page
-    page.wait_for_selector(".cifar-live svg")
+    page.wait_for_selector(".cifar-live .words")
     move_all(watched, lambda page: page.evaluate(LOOK))
-    words = page.locator(".cifar-live .words").inner_text()
-    watched.expect(len(words) > 20, "no words beside the picture")
-
-
-def words_of(page):
-    "What the playground says of its state."
-    return page.locator(".cifar-live .words").inner_text()
+    watched.expect(len(words_of(page)) > 20, "no words beside the picture")
+    if page.locator(".cifar-live [data-focus]").count():
+        check_cells(watched)
 
 
 def check_playground(watched):

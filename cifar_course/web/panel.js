@@ -100,6 +100,19 @@ const STYLE = `
 .cifar-live .pictures { display: flex; flex-wrap: wrap; gap: .5rem; list-style: none;
   padding: 0; margin: .25rem 0; font-size: .75rem; }
 .cifar-live .pictures li { width: 5.5rem; }
+.cifar-live caption { text-align: left; caption-side: top; color: inherit; padding: 0; }
+.cifar-live .tall { writing-mode: vertical-rl; text-align: right; vertical-align: bottom; }
+.cifar-live .cells { width: 100%; max-width: 36rem; }
+.cifar-live .cells td { padding: 0; }
+.cifar-live .cells button { width: 100%; min-width: 1.75rem; padding: 0; border: 0;
+  border-radius: 0; }
+.cifar-live .cells [aria-pressed=true] { box-shadow: inset 0 0 0 3px currentColor; }
+.cifar-live .pair { display: grid; gap: .25rem .75rem; align-items: end;
+  grid-template-columns: repeat(2, minmax(0, 21rem)); }
+.cifar-live .over { position: relative; }
+.cifar-live .over > svg { position: absolute; inset: 0; height: 100%; max-width: none; }
+.cifar-live .terms { display: flex; flex-wrap: wrap; gap: .25rem .6rem; align-items: center;
+  margin: .75rem 0; font-variant-numeric: tabular-nums; }
 @media (pointer: coarse) {
   .cifar-live input, .cifar-live select, .cifar-live button { min-height: 44px; }
   .cifar-live label.check { min-height: 44px; }
@@ -133,7 +146,7 @@ function nativeControl(control, value) {
     box.checked = value;
     return box;
   }
-  if (control.text) return element("input", { type: "text", value, inputmode: "decimal" });
+  if (control.text) return element("input", { type: "text", value, spellcheck: "false" });
   const { min, max, step } = control;
   return element("input", { type: "range", min, max, step, value });
 }
@@ -163,6 +176,16 @@ export function labelled(control, value, changed) {
   });
   const name = element("span", {}, control.label);
   return element("label", { class: control.check ? "check" : null }, name, shown, input);
+}
+
+// Puts a value into a control that is there, so that it says what holds now.
+function putValue(label, control, value) {
+  const input = label.querySelector("input, select");
+  if (control.check) input.checked = value;
+  else input.value = value;
+  if (input.type === "range") {
+    label.querySelector("output").textContent = (control.show ?? String)(value);
+  }
 }
 
 // ------------------------------------------------------------------------------------ charts
@@ -254,11 +277,14 @@ export function lineChart({ series, xRange, yRange, xName, yName, alt,
 // ---------------------------------------------------------------------------------- explorer
 
 // The `render` of an explorer: controls, a picture of what `compute` gives for their values,
-// and words that say the same. `start` holds the values at the beginning.
-export function explorer({ title, controls, start, compute, picture, words }) {
+// and words that say the same. `start` holds the values at the beginning; `settle`, if there is
+// one, may set others after some have `changed`. A picture may call `change` with new values,
+// and marks the part to which the focus goes back with data-focus. What `compute` cannot take,
+// it answers with { fault }, a sentence.
+export function explorer({ title, controls, start, settle, compute, picture, words }) {
   return async function render({ model, el }) {
     dress(el);
-    const settings = { ...start, ...model.get("state") };
+    const settings = { ...start };
     const data = await model.get("data");
     const place = element("div", {});
     const said = element("p", { class: "words", role: "status" });
@@ -266,18 +292,42 @@ export function explorer({ title, controls, start, compute, picture, words }) {
     // Computes and draws for the settings as they are.
     function refresh() {
       const result = compute(settings, data);
-      place.replaceChildren(picture(result, settings));
+      if (result.fault) {
+        said.textContent = result.fault;
+        return;
+      }
+      const hadFocus = place.contains(el.getRootNode().activeElement);
+      const scrolled = place.querySelector(".scroll")?.scrollLeft;
+      place.replaceChildren(picture(result, settings, change));
+      if (scrolled) place.querySelector(".scroll").scrollLeft = scrolled;
+      if (hadFocus) place.querySelector("[data-focus]")?.focus();
       said.textContent = words(result, settings);
     }
 
-    const labels = Object.entries(controls).map(([name, control]) =>
-      labelled(control, settings[name], (value) => {
-        settings[name] = value;
-        model.set("state", { ...settings });
-        model.save_changes();
-        refresh();
-      }));
-    const fieldset = element("fieldset", { class: "controls", "aria-label": title }, ...labels);
+    // Takes over some values, and what follows from them.
+    function take(changed) {
+      Object.assign(settings, changed);
+      settle?.(settings, changed);
+    }
+
+    // Takes over values from a control or from the picture, and shows them everywhere.
+    function change(changed) {
+      take(changed);
+      for (const [name, label] of Object.entries(labels)) {
+        putValue(label, controls[name], settings[name]);
+      }
+      model.set("state", { ...settings });
+      model.save_changes();
+      refresh();
+    }
+
+    take(model.get("state"));
+    const labels = {};
+    for (const [name, control] of Object.entries(controls)) {
+      labels[name] = labelled(control, settings[name], (value) => change({ [name]: value }));
+    }
+    const fieldset = element("fieldset", { class: "controls", "aria-label": title },
+      ...Object.values(labels));
     el.replaceChildren(fieldset, place, said);
     refresh();
   };

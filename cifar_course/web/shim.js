@@ -2,12 +2,12 @@
 // given to race.js, in the form that anywidget would give it.
 
 // A model as anywidget's: it holds the state, and tells who listens.
-function pageModel(name, state) {
+function pageModel({ state, numbers }) {
   const listeners = {};
-  const values = { state, data: undefined };
+  const values = { state: JSON.parse(state || "{}") };
   return {
     get(key) {
-      if (key === "data") return fetchData(name);
+      if (key === "data") return fetchNumbers(numbers);
       return values[key];
     },
     set(key, value) {
@@ -21,19 +21,17 @@ function pageModel(name, state) {
   };
 }
 
-// The numbers that Python wrote for an explorer; nothing, for those that need none.
-async function fetchData(name) {
-  if (name !== "depth") return null;
-  const answer = await fetch(new URL(`./${name}.json`, import.meta.url));
+// The numbers that Python wrote for an explorer: the file that the page names, if it does.
+async function fetchNumbers(file) {
+  if (!file) return null;
+  const answer = await fetch(new URL(`./${file}`, import.meta.url));
   return answer.json();
 }
 
 // Puts an explorer in the place of the words that stand there for readers without JavaScript.
 async function enliven(place) {
-  const name = place.dataset.live;
-  const module = await import(`./${name}.js`);
-  const model = pageModel(name, JSON.parse(place.dataset.state || "{}"));
-  await module.default.render({ model, el: place });
+  const module = await import(`./${place.dataset.live}.js`);
+  await module.default.render({ model: pageModel(place.dataset), el: place });
 }
 
 for (const place of document.querySelectorAll("[data-live]")) {
