@@ -29,11 +29,11 @@ MAY_LOAD = {
     "pandas": (*DRAWS, "lab.page", "lab.compare"),                     # by seaborn
     "platformdirs": (*DRAWS, "data", "lab.page", "lab.compare"),
     "pooch": (),
-    "pydantic": ("cli", "lab", "studies"),
+    "pydantic": ("cli", "lab", "studies", "web.live"),              # by the records
     "requests": (),
     "seaborn": (*DRAWS, "lab.page", "lab.compare"),
     "sklearn": (),
-    "tabulate": ("show.tables", "studies"),
+    "tabulate": ("show.tables", "studies", "web.live"),
     "torchvision": (),
     "urllib3": (),
 }
