@@ -139,12 +139,8 @@ class Evaluation:
             means[name] = self.confidence[where].mean().item() if where.any() else None
         return means
 
-    def most_confident(
-        self,
-        right: bool,                             # of the right or of the wrong predictions
-        k: int = 10,                             # at most so many
-    ) -> list[int]:
-        "Indices of the `k` most confident predictions, surest first."
+    def most_confident(self, right: bool, k: int = 10) -> list[int]:
+        "Indices of the `k` most confident right, or wrong, predictions; the surest first."
         where = (self.right == right).nonzero()[:, 0]
         order = self.confidence[where].argsort(descending=True, stable=True)
         return where[order[:as_size(k, "k", least=0)]].tolist()

@@ -10,7 +10,7 @@ import math
 
 import torch
 
-from .engine import Exercise, wrong_answer
+from .engine import Exercise, number_of, wrong_answer
 
 # %% ../../nbs/lib/checks/evaluation.ipynb #6ed3ce47
 def _right(matrix): return (matrix.double().trace() / matrix.sum()).item()
@@ -101,15 +101,12 @@ def _chance(lead: int) -> float:
 # %% ../../nbs/lib/checks/evaluation.ipynb #3b7b622a
 def check_smallest_lead(lead: float) -> None:
     "Is it the smallest number of a hundred with a chance below .05? Else a `WrongAnswer`."
-    try:
-        lead = float(lead)
-    except (TypeError, ValueError, RuntimeError):
-        raise wrong_answer("8.3", "hand in one number, such as 70") from None
-    if not 0 <= lead <= _DIFFERING or lead % 1 != 0:
+    lead = number_of("8.3", lead, "the number of pictures", whole=True)
+    if not 0 <= lead <= _DIFFERING:
         raise wrong_answer("8.3", f"{lead:g} of a hundred pictures? A whole number, 0 to 100")
-    lead = int(lead)
     if lead <= _DIFFERING / 2:
-        raise wrong_answer("8.3", f"with {lead} of 100 the second is not ahead")
+        problem = f"with {lead} of 100 the second is not ahead"
+        raise wrong_answer("8.3", problem, "the number it wins, not by how many it leads")
     if _chance(lead) >= .05:
         problem = f"{lead} of 100, or more unevenly, has a chance of {_chance(lead):.3f}"
         raise wrong_answer("8.3", problem, "one side alone has half of it: count both")

@@ -220,7 +220,10 @@ def check_record_patience(patience: float) -> None:
     too_early = sum(needed > patience for needed in _NEEDED)
     if too_early:
         runs = "one run" if too_early == 1 else f"{too_early} runs"
-        raise wrong_answer("7.3", f"with {patience}, {runs} of the five would end too early")
+        problem = f"with {patience}, {runs} of the five would end too early"
+        # what comes out where accuracies are taken for losses
+        hint = "for an accuracy, higher is better" if patience == 1 else ""
+        raise wrong_answer("7.3", problem, hint)
     if patience > max(_NEEDED):
         raise wrong_answer("7.3", f"{patience} is enough, but so is a smaller one")
     print("Exercise 7.3: passed")
@@ -233,12 +236,19 @@ _OTHER_RATIOS = {                  # what somebody has counted who hands that in
     12: "a weight has four bytes; divide by the size of all weights in bytes",
 }
 
+def _cause_of_ratio(ratio: float) -> str:
+    "The mistake that gives this ratio, if it is a known one."
+    if ratio > 1000:
+        return "that is a size: divide it by the size of all weights, in the same unit"
+    if .3 < ratio < .4:
+        return "that is the other way round: the weights' size divided by the note's"
+    return _OTHER_RATIOS.get(round(ratio), "")
+
 # %% ../../nbs/lib/checks/training.ipynb #7e82942b
 def check_checkpoint_ratio(ratio: float) -> None:
     "Is it the note's size, in sizes of the weights? Else a `WrongAnswer`."
     ratio = number_of("7.4", ratio, "the ratio")
     if abs(ratio - 3) > .2:         # what random numbers and names take is in it
-        whole = round(ratio) if abs(ratio) < 1e6 else 0
-        hint = _OTHER_RATIOS.get(whole, "")
-        raise wrong_answer("7.4", f"{ratio:g} is not what the file shows", hint)
+        problem = f"{ratio:g} is not what the file shows"
+        raise wrong_answer("7.4", problem, _cause_of_ratio(ratio))
     print("Exercise 7.4: passed")
