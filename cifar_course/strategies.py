@@ -165,6 +165,7 @@ class BatchNorm(nn.Module):
             mean = x.mean(0)                             # (n_units,)
             var = x.var(0, correction=0)
             with torch.no_grad():
+                # lerp_ goes a share of the way, here `momentum`, from the old to the new
                 self.running_mean.lerp_(mean, self.momentum)
                 self.running_var.lerp_(x.var(0), self.momentum)    # unbiased, as PyTorch's
         else:
