@@ -64,6 +64,13 @@ def avg_pool2d(
     return blocks.mean((3, 5))
 
 # %% ../nbs/10_convnet.ipynb #136c8fb2
+def _maker(activation: str | Callable[[], nn.Module]) -> Callable[[], nn.Module]:
+    "What makes the layer: that of a name, or the given one."
+    if isinstance(activation, str):
+        return choose("activation", activation, ACTIVATIONS)
+    return activation
+
+# %% ../nbs/10_convnet.ipynb #c948f78a
 def conv_block(
     n_in: int,                # maps below
     n_out: int,               # maps that the convolution puts out
@@ -78,10 +85,7 @@ def conv_block(
         layers.append(nn.MaxPool2d(2))
     if batch_norm:
         layers.append(nn.BatchNorm2d(n_out))             # has a bias of its own
-    new_activation = activation
-    if isinstance(activation, str):
-        new_activation = choose("activation", activation, ACTIVATIONS)
-    layers.append(new_activation())
+    layers.append(_maker(activation)())
     return layers
 
 # %% ../nbs/10_convnet.ipynb #bc05a361
@@ -91,6 +95,14 @@ def _shape(in_shape: Sequence[int]) -> list[int]:
     if len(shape) != 3:
         raise ValueError(f"in_shape is {in_short(in_shape)}: give channels, height and width")
     return shape
+
+def _refuse_local(initialisation: object) -> None:
+    "A `ValueError` for the start that is a linear layer's only."
+    if isinstance(initialisation, str) and initialisation == "local":
+        raise ValueError(
+            "a local start needs a linear layer first, and here a convolution is: "
+            "choose another initialisation"
+        )
 
 def _size_left(
     height: int,        # of the pictures, in pixels
@@ -114,6 +126,7 @@ def _size_left(
             )
     return h, w
 
+# %% ../nbs/10_convnet.ipynb #59efac89
 def _activations(
     activation: object,   # one for all: a name, or what makes the layer; or one for each
     n_convolutions: int,
@@ -155,11 +168,8 @@ class CNN(Layers):
         channels = as_sizes(channels, "channels")
         hidden_sizes = as_sizes(hidden_sizes, "hidden_sizes")
         n_blocks = len(channels)
-        if n_blocks > 0 and initialisation == "local":
-            raise ValueError(
-                "a local start needs a linear layer first, and here a convolution is: "
-                "choose another initialisation"
-            )
+        if n_blocks > 0:
+            _refuse_local(initialisation)
         pools = [True] * n_blocks
         if n_blocks > 0:
             pools[-1] = last_pool
@@ -179,12 +189,13 @@ class CNN(Layers):
         initialise(self, initialisation)            # all layers: seeds keep what they gave
         self.to(memory_format=torch.channels_last)  # a pixel's channels side by side: quicker
 
-# %% ../nbs/10_convnet.ipynb #d50089f6
+# %% ../nbs/10_convnet.ipynb #a20d3c30
 def _multiplications(part: nn.Module, outputs: list[Tensor]) -> int:
     "What a convolution or a linear layer multiplies for all its `outputs`."
     inputs_of_one_number = part.weight[0].numel()
     return sum(output.numel() for output in outputs) * inputs_of_one_number
 
+# %% ../nbs/10_convnet.ipynb #d50089f6
 def describe_layers(
     model: nn.Sequential,
     in_shape: Sequence[int] = (3, 32, 32),  # of a picture: channels, height, width
@@ -298,12 +309,6 @@ class Residual(nn.Module):
         return across + self.body(x)
 
 # %% ../nbs/10_convnet.ipynb #1e06b028
-def _maker(activation: str | Callable[[], nn.Module]) -> Callable[[], nn.Module]:
-    "What makes the layer: that of a name, or the given one."
-    if isinstance(activation, str):
-        return choose("activation", activation, ACTIVATIONS)
-    return activation
-
 def resnet_block(
     n_in: int,                # maps below
     n_out: int,               # maps that the block puts out
@@ -347,11 +352,7 @@ class ResNet(Layers):
         initialisation: str | Callable[[Tensor], object] = "he",  # see `initialise`
         in_shape: Sequence[int] = (3, 32, 32),               # of a picture
     ):
-        if initialisation == "local":
-            raise ValueError(
-                "a local start needs a linear layer first, and here a convolution is: "
-                "choose another initialisation"
-            )
+        _refuse_local(initialisation)
         n_blocks = as_size(n_blocks, "n_blocks")
         widths = as_sizes(widths, "widths")
         if not widths:

@@ -151,6 +151,20 @@ def _augmented_figure(images: Tensor, names: list[str], augmentation: dict) -> d
     caption = f"{which} pictures, augmented twice: {', '.join(settings)}."
     return embed(ax, alt, caption, "png")
 
+# %% ../nbs/11_report.ipynb #0ce06b50
+def _balance_figure(counts: list[int], shown: list[int], names: list[str]) -> dict:
+    "How many training pictures each of the classes `shown` has."
+    balance = f"{min(counts):,}"
+    if len(set(counts)) > 1:
+        balance += f" to {max(counts):,}"
+    bars = plot_class_bars({"train": [counts[c] for c in shown]}, names, "training pictures")
+    bars.locator_params(axis="x", integer=True)          # no half pictures
+    some = _but_some("first", len(shown), len(counts))
+    return embed(
+        bars,
+        f"Bars: {balance} training pictures in each class.",
+        f"Class balance: {balance} training pictures in each class, before the split.{some}")
+
 # %% ../nbs/11_report.ipynb #de92a3be
 def data_figures(
     data: Dataset,
@@ -160,17 +174,7 @@ def data_figures(
     counts = data.train_labels.bincount(minlength=data.spec.n_classes).tolist()
     shown = [c for c, count in enumerate(counts) if count][:MOST_CLASSES]
     names = [data.class_names[c] for c in shown]
-
-    balance = f"{min(counts):,}"
-    if len(set(counts)) > 1:
-        balance += f" to {max(counts):,}"
-    bars = plot_class_bars({"train": [counts[c] for c in shown]}, names, "training pictures")
-    bars.locator_params(axis="x", integer=True)          # no half pictures
-    some = _but_some("first", len(shown), len(counts))
-    balance_figure = embed(
-        bars,
-        f"Bars: {balance} training pictures in each class.",
-        f"Class balance: {balance} training pictures in each class, before the split.{some}")
+    balance_figure = _balance_figure(counts, shown, names)
 
     n_columns = _in_a_row(names)
     shown = shown[:4 * n_columns]                        # four rows of them are enough

@@ -7,10 +7,11 @@ __all__ = ['check_output_side', 'check_conv_parameters', 'check_convolve', 'chec
            'check_widest']
 
 # %% ../../nbs/lib/checks/convnet.ipynb #f3a1e534
+import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .engine import Exercise
+from .engine import Exercise, number_of, text_of, wrong_answer
 from ..convnet import ResNet, conv2d, receptive_field
 
 # %% ../../nbs/lib/checks/convnet.ipynb #0da2f4c3
@@ -139,7 +140,8 @@ def _exchanged(x, s, d): return F.max_pool2d(x, d, s)
 def _first_of_window(x, s, d): return F.max_pool2d(x[..., :1 - s or None, :1 - s or None], 1, d)
 
 _POOLINGS = ("F.max_pool1d", "F.max_pool2d", "F.max_pool3d", "F.adaptive_max_pool2d",
-             "F.unfold", "unfold", "F.fractional_max_pool2d")
+             "F.unfold", "unfold", "F.fractional_max_pool2d", "F.max_pool1d_with_indices",
+             "F.max_pool2d_with_indices", "F.max_pool3d_with_indices")
 
 check_pool = Exercise(
     "10.4",
@@ -196,28 +198,34 @@ def _columns_unmoved(block: int, side: int = 8) -> int:
     "Columns from which a step to the right stays inside the block."
     return sum(column % block < block - 1 for column in range(side))
 
-def _unmoved(): return 8 * _columns_unmoved(2), 8 * _columns_unmoved(2), 8 * _columns_unmoved(4)
+_UNMOVED_HINTS = {                                       # what was handed in: what is wrong
+    (4, 4, 6): "all 64 places are asked for, not the columns alone",
+    (32, 32, 16): "those where nothing changes are asked for",
+    (32, 0, 48): "the mean of a block does not mind where in it the 1 is",
+    (32, 32, 56): "two poolings by 2 have blocks of 4, not of 8",
+    (56, 56, 56): "a step may leave the block, not only the map",
+    (32, 32, 32): "two poolings have larger blocks than one",
+    (48, 48, 56): "the 1 moves to the right only",
+    (.5, .5, .75): "the places are to be counted, not their share",
+}
 
-def _columns(): return 4, 4, 6
-def _changed(): return 32, 32, 16
-def _never_for_the_mean(): return 32, 0, 48
-def _three_of_three(): return 32, 32, 56
-def _all_but_the_last(): return 56, 56, 56
-def _same_for_both(): return 32, 32, 32
-
-check_unmoved = Exercise(
-    "10.6",
-    _unmoved,
-    cases=[()],
-    mistakes={
-        "all 64 places are asked for, not the columns alone": _columns,
-        "those where nothing changes are asked for": _changed,
-        "the mean of a block does not mind where in it the 1 is": _never_for_the_mean,
-        "two poolings by 2 have blocks of 4, not of 8": _three_of_three,
-        "a step may leave the block, not only the map": _all_but_the_last,
-        "two poolings have larger blocks than one": _same_for_both,
-    },
-)
+def check_unmoved(
+    places: tuple[int, int, int],                        # of 64, for each of the three poolings
+) -> None:
+    "Raise `WrongAnswer` unless it is how often a move to the right changes nothing."
+    if places is ...:
+        raise NotImplementedError("Exercise 10.6: put your three numbers in place of the dots")
+    if isinstance(places, (torch.Tensor, np.ndarray)):
+        places = places.tolist()
+    if not isinstance(places, (tuple, list)) or len(places) != 3:
+        raise wrong_answer("10.6", f"expected three numbers, got {text_of(places)}")
+    got = tuple(number_of("10.6", place, "each of the three") for place in places)
+    expected = 8 * _columns_unmoved(2), 8 * _columns_unmoved(2), 8 * _columns_unmoved(4)
+    if got != expected:
+        numbers = ", ".join(f"{place:g}" for place in got)
+        hint = _UNMOVED_HINTS.get(got, "")
+        raise wrong_answer("10.6", f"got {numbers}, and not all three are right", hint)
+    print("Exercise 10.6: passed")
 
 # %% ../../nbs/lib/checks/convnet.ipynb #8731aada
 _MOST = 356_810
@@ -234,21 +242,23 @@ def _widest():
         w += 1
     return w
 
-def _first_too_wide(): return _widest() + 1
-def _one_too_narrow(): return _widest() - 1
-def _its_parameters(): return _size(_widest())
-def _all_widths(): return (_widest(), 2 * _widest(), 4 * _widest())
-def _as_published(): return 16
-
-check_widest = Exercise(
-    "10.7",
-    _widest,
-    cases=[()],
-    mistakes={
-        "that one has more parameters than report 5's network": _first_too_wide,
-        "there is a wider one": _one_too_narrow,
-        "w is asked for, not the parameters": _its_parameters,
-        "w alone is asked for": _all_widths,
-        "with n = 2 there is room for more than 16": _as_published,
-    },
-)
+def check_widest(
+    w: int,                                              # maps in the first stage
+) -> None:
+    "Raise `WrongAnswer` unless a ResNet (w, 2w, 4w) is the widest that is small enough."
+    w = number_of("10.7", w, "w", whole=True)
+    widest = _widest()
+    if w == widest:
+        print("Exercise 10.7: passed")
+        return
+    if w == 16:
+        hint = "with n = 2 there is room for more than 16"
+    elif w in (2 * widest, 4 * widest):
+        hint = "the width of the first stage is asked for"
+    elif w > 1000:
+        hint = "w is asked for, not the parameters"
+    elif w > widest:
+        hint = "that one has more parameters than report 5's network"
+    else:
+        hint = "there is a wider one"
+    raise wrong_answer("10.7", f"got {w}, which is not the largest w", hint)
