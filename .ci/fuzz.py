@@ -488,15 +488,15 @@ def fuzz_doors(trial, folder):
 
 # ---- all of them
 
-MOST_SECONDS = 75                                        # for all targets
+MOST_SECONDS = 60                                        # for all targets
 TARGETS = {                                              # name: (function, seconds)
-    "runs": (fuzz_runs, 24),
-    "batches": (fuzz_batches, 8),
-    "archives": (fuzz_archives, 10),
-    "doors": (fuzz_doors, 8),
-    "recipes": (fuzz_recipes, 6),
-    "settings": (fuzz_settings, 4),
-    "records": (fuzz_records, 4),
+    "runs": (fuzz_runs, 16),
+    "batches": (fuzz_batches, 6),
+    "archives": (fuzz_archives, 7),
+    "doors": (fuzz_doors, 6),
+    "recipes": (fuzz_recipes, 4),
+    "settings": (fuzz_settings, 3),
+    "records": (fuzz_records, 3),
 }
 
 

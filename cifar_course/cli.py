@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['print_table', 'tell', 'hint', 'print_summary', 'parse_value', 'parse_changes', 'find_recipe', 'recipe_to_train',
-           'new_folder', 'load', 'run_train', 'run_evaluate', 'run_predict', 'run_export', 'run_data', 'run_recipes',
-           'run_runs', 'run_report', 'run_record', 'run_drift', 'build_parser', 'main', 'Forgiving', 'program']
+           'new_folder', 'load', 'run_train', 'run_evaluate', 'run_predict', 'run_export', 'run_search', 'run_data',
+           'run_recipes', 'run_runs', 'run_report', 'run_record', 'run_drift', 'build_parser', 'main', 'Forgiving',
+           'program']
 
 # %% ../nbs/lib/cli.ipynb #09d35e8f
 import argparse
@@ -400,6 +401,31 @@ def run_export(args: argparse.Namespace) -> int:
     if args.onnx:
         export_onnx(args.run, args.onnx)
         print(f"Written: {args.onnx}")
+    return 0
+
+# %% ../nbs/lib/cli.ipynb #b0716b82
+def run_search(args: argparse.Namespace) -> int:
+    "Search settings of a recipe, alone or with others; interrupted, the same command goes on."
+    from cifar_course.core import default_device, flushed_denormals, threads
+    from cifar_course.lab.search import best_changes, read_space, search
+
+    space = read_space(args.space)
+    data = load(args.data or "standin", args.root)
+    args.recipe = args.recipe or ("mlp" if args.data == "cifar10" else "quick")
+    recipe = recipe_to_train(args)
+    with flushed_denormals(), threads(args.threads):
+        study = search(recipe, data, space, args.storage, args.trials, args.seed or 0,
+                       str(default_device()), told=hint)
+    changes = best_changes(study)
+    if not changes:
+        hint("No trial came to its end: there is nothing to choose from")
+        return 1
+    rows = [[field, str(value)] for field, value in changes.items()]
+    print_table(args, ["field", "best"], rows)
+    found = [f"{field}={value}" for field, value in rows]
+    settings = " ".join(shlex.quote(f"--set={change}") for change in [*args.set, *found])
+    tell(args, f"{study.best_value:.1%} of the validation pictures. Train it with: "
+               f"cifar-course train --recipe {shlex.quote(args.recipe)} {settings}")
     return 0
 
 # %% ../nbs/lib/cli.ipynb #f13808f9
@@ -803,7 +829,25 @@ def _add_looking(commands: _Commands) -> None:
 
 # %% ../nbs/lib/cli.ipynb #28728600
 def _add_measuring(commands: _Commands) -> None:
-    "record, drift."
+    "search, record, drift."
+    add = commands.new("search", run_search, table=True)
+    add("recipe", nargs="?", metavar="RECIPE", help="as for train")
+    add("--space", metavar="FILE", required=True,
+        help='what to search, in JSON: {"dropout": {"low": 0, "high": 0.5}, '
+             '"phases.0.lr": {"low": 0.0001, "high": 0.1, "log": true}, '
+             '"hidden_sizes": {"choose": [[256], [512, 256]]}}')
+    add("--storage", metavar="ADDRESS", default="search.log",
+        help="where the trials are kept, and shared by all who search: a file (search.log), "
+             "or a database such as sqlite:///search.db or postgresql://…")
+    add("--trials", type=_whole(1), default=20, help="how many, of all who search (20)")
+    _add_data(add, "without it the stand-in, which needs no file")
+    _add_root(add)
+    add("--set", metavar="FIELD=VALUE", action="append", default=[],
+        help="change the recipe, as for train")
+    add("--epochs", type=_whole(1), help="of each trial; without it the recipe's own number")
+    add("--seed", type=_whole(0), help="of each training; without it 0")
+    _add_threads(add)
+
     add = commands.new("record", run_record)
     add("name", metavar="RECORD",
         help="a recipe, or a comparison of the chapters; an unknown name lists all")

@@ -65,10 +65,9 @@ def read_space(
 
 # %% ../../nbs/lib/lab/search.ipynb #b3d9dba5
 def _optuna():
-    "Optuna, which is an extra; an `ImportError` says how to get it."
+    "Optuna, which is an extra; a `ValueError` says how to get it."
     if not importlib.util.find_spec("optuna"):
-        message = 'a search needs Optuna, an extra: pip install "cifar_course[lab]"'
-        raise ImportError(message)
+        raise ValueError('a search needs an extra: pip install "cifar_course[lab]"')
     return importlib.import_module("optuna")
 
 def _storage(address: str):
@@ -135,8 +134,8 @@ def search(
 
     Judged are validation pictures, never the test set; hopeless trials end early (median rule).
     A `ValueError` for fields that the recipe has not, for a recipe that has no validation
-    pictures of its own, and where the storage holds another search of that name; an
-    `ImportError` where Optuna is missing."""
+    pictures of its own, where the storage holds another search of that name, and where Optuna
+    is missing, an extra of the course."""
     optuna = _optuna()
     check_recipe(recipe)
     if recipe.validation == "test":
