@@ -8,18 +8,17 @@ that changes nothing, and a playground that does not learn or lets the page wait
 to .ci/screenshots."""
 import functools
 import http.server
-import shutil
 import sys
 import tempfile
 import threading
 from pathlib import Path
 
+from browser import find_browser
 from playwright.sync_api import sync_playwright
 
 from cifar_course.web.live import EXPLORERS, live, web_data
 
 SHOTS = Path(__file__).parent / "screenshots"
-BROWSERS = ("chromium", "google-chrome", "chromium-browser")
 VIEWS = {
     "desktop": {"viewport": {"width": 1200, "height": 900}},
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True,
@@ -54,16 +53,6 @@ WATCH_GAPS = """() => {
     };
     channel.port2.postMessage(0);
 }"""
-
-
-def find_browser():
-    "The path of the first browser that is installed."
-    for name in BROWSERS:
-        path = shutil.which(name)
-        if path:
-            return path
-    raise SystemExit("no chromium or google-chrome: install one "
-                     "(Debian: apt-get install chromium)")
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

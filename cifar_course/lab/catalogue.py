@@ -101,25 +101,21 @@ _cnn = Recipe(
 )
 
 # %% ../../nbs/lib/lab/catalogue.ipynb #69595f27
-_resnet = Recipe(
-    name="resnet",
-    about="20 layers with residual paths (He et al. 2015), trained like cnn",
-    channels=(16, 32, 64),
-    residual_blocks=3,
-    hidden_sizes=(),
-    batch_norm=True,
-    drop_last=True,
-    flip=True,
-    crop_padding=4,
-    validation_fraction=.05,
-    phases=(Phase(
+_resnet = _cnn.model_copy(update={
+    "name": "resnet",
+    "about": "20 layers with residual paths (He et al. 2015), trained much like cnn",
+    "channels": (16, 32, 64),
+    "residual_blocks": 3,
+    "last_pool": True,
+    "batch_size": 128,
+    "phases": (Phase(
         n_epochs=40,
         optimizer="sgd",
         lr=.1,
-        optimizer_settings={"momentum": .9, "nesterov": True, "weight_decay": 5e-4},
+        optimizer_settings=_cnn.phases[0].optimizer_settings,
         schedule="one_cycle",
     ),),
-)
+})
 
 # %% ../../nbs/lib/lab/catalogue.ipynb #3b9adb2c
 _KERAS = {"initialisation": "xavier", "pixels": "scaled", "bfloat16": False}

@@ -81,6 +81,23 @@ def _storage(address: str):
     return optuna.storages.RDBStorage(
         address, heartbeat_interval=30, grace_period=120, failed_trial_callback=retry)
 
+def _joined(name: str, address: str):
+    "The study of that name in that storage, new or old; a `ValueError` if it cannot be used."
+    optuna = _optuna()
+    try:
+        return optuna.create_study(
+            storage=_storage(address),
+            study_name=name,
+            direction="maximize",
+            load_if_exists=True,
+            sampler=optuna.samplers.TPESampler(constant_liar=True),  # others are at work too
+            pruner=optuna.pruners.MedianPruner(n_warmup_steps=1),
+        )
+    except Exception as error:                           # each kind of storage has its own
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{address} cannot be used ({reason}): name a file for a journal, or "
+                         "the address of a database whose driver is installed") from error
+
 def _suggested(trial, field: str, choice: Choice):
     "The value that a trial tries in a field."
     if choice.choose is not None:
@@ -134,8 +151,8 @@ def search(
 
     Judged are validation pictures, never the test set; hopeless trials end early (median rule).
     A `ValueError` for fields that the recipe has not, for a recipe that has no validation
-    pictures of its own, where the storage holds another search of that name, and where Optuna
-    is missing, an extra of the course."""
+    pictures of its own, for a storage that cannot be used or holds another search of that
+    name, and where Optuna is missing, an extra of the course."""
     optuna = _optuna()
     check_recipe(recipe)
     if recipe.validation == "test":
@@ -145,14 +162,7 @@ def search(
         value = choice.low if choice.choose is None else choice.choose[0]
         change_recipe(recipe, {field: int(value) if choice.whole else value})
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        storage=_storage(storage),
-        study_name=recipe.name,
-        direction="maximize",
-        load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(constant_liar=True),      # others are at work too
-        pruner=optuna.pruners.MedianPruner(n_warmup_steps=1),
-    )
+    study = _joined(recipe.name, storage)
     _check_same_search(study, recipe, data, space)
 
     def accuracy_of(trial):
