@@ -413,9 +413,15 @@ def run_search(args: argparse.Namespace) -> int:
     data = load(args.data or "standin", args.root)
     args.recipe = args.recipe or ("mlp" if args.data == "cifar10" else "quick")
     recipe = recipe_to_train(args)
-    with flushed_denormals(), threads(args.threads):
-        study = search(recipe, data, space, args.storage, args.trials, args.seed or 0,
-                       str(default_device()), told=hint)
+    hint(f"Searching until {args.trials} trials have ended; whoever gives the same command "
+         f"with {args.storage} joins in")
+    try:
+        with flushed_denormals(), threads(args.threads):
+            study = search(recipe, data, space, args.storage, args.trials, args.seed or 0,
+                           str(default_device()), told=hint)
+    except KeyboardInterrupt:
+        hint(f"Stopped. The same command goes on with the trials in {args.storage}")
+        raise
     changes = best_changes(study)
     if not changes:
         hint("No trial came to its end: there is nothing to choose from")

@@ -161,7 +161,7 @@ def search(
     for field, choice in space.items():                  # an unknown field is an error now
         value = choice.low if choice.choose is None else choice.choose[0]
         change_recipe(recipe, {field: int(value) if choice.whole else value})
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = _joined(recipe.name, storage)
     _check_same_search(study, recipe, data, space)
 
