@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['conv2d', 'max_pool2d', 'avg_pool2d', 'conv_block', 'CNN', 'describe_layers', 'receptive_field', 'shift_pictures',
-           'Views', 'Residual', 'resnet_block', 'ResNet']
+           'Views', 'Residual', 'resnet_block', 'ResNet', 'whitening_filters', 'ShiftNorm', 'Scale', 'SprintNet']
 
 # %% ../nbs/10_convnet.ipynb #2143a05f
 import math
@@ -78,13 +78,14 @@ def conv_block(
     pool: bool = True,        # does 2×2 pooling follow?
     batch_norm: bool = False,
     activation: str | Callable[[], nn.Module] = "relu",  # or what makes the layer
+    norm: Callable[[int], nn.Module] = nn.BatchNorm2d,   # makes the batch norm of so many maps
 ) -> list[nn.Module]:
     "The layers of a block: a 3×3 convolution, pooling and batch norm if any, the activation."
     layers = [nn.Conv2d(n_in, n_out, 3, padding=padding, bias=not batch_norm)]
     if pool:
         layers.append(nn.MaxPool2d(2))
     if batch_norm:
-        layers.append(nn.BatchNorm2d(n_out))             # has a bias of its own
+        layers.append(norm(n_out))                       # has a bias of its own
     layers.append(_maker(activation)())
     return layers
 
@@ -314,6 +315,7 @@ def resnet_block(
     n_out: int,               # maps that the block puts out
     stride: int = 1,          # pixels from one window to the next: 2 halves height and width
     activation: str | Callable[[], nn.Module] = "relu",  # or what makes the layer
+    norm: Callable[[int], nn.Module] = nn.BatchNorm2d,   # makes the batch norm of so many maps
 ) -> list[nn.Module]:
     """The layers of a block: two 3×3 convolutions with a way around them, and an activation.
 
@@ -321,16 +323,16 @@ def resnet_block(
     new_activation = _maker(activation)
     body = nn.Sequential(
         nn.Conv2d(n_in, n_out, 3, stride, padding=1, bias=False),
-        nn.BatchNorm2d(n_out),
+        norm(n_out),
         new_activation(),
         nn.Conv2d(n_out, n_out, 3, padding=1, bias=False),
-        nn.BatchNorm2d(n_out),
+        norm(n_out),
     )
     shortcut = None
     if stride != 1 or n_in != n_out:
         shortcut = nn.Sequential(
             nn.Conv2d(n_in, n_out, 1, stride, bias=False),
-            nn.BatchNorm2d(n_out),
+            norm(n_out),
         )
     return [Residual(body, shortcut), new_activation()]
 
@@ -374,3 +376,91 @@ class ResNet(Layers):
         super().__init__(*layers)
         initialise(self, initialisation)
         self.to(memory_format=torch.channels_last)  # a pixel's channels side by side: quicker
+
+# %% ../nbs/10_convnet.ipynb #a4504a5d
+@torch.no_grad()
+def whitening_filters(
+    x: Tensor,                   # what the network sees of some pictures (n, c, h, w)
+    size: int = 2,               # side of a patch, in pixels
+    floor: float = 5e-4,         # added to each variance, for directions that have none
+) -> Tensor:                     # (2 d, c, size, size), where d is c * size²
+    """Filters whose outputs over `x` are uncorrelated and have variance 1, with both signs.
+
+    The first stands for the direction in which patches vary most."""
+    n_channels = x.shape[1]
+    patches = x.double().unfold(2, size, 1).unfold(3, size, 1)   # (n, c, h', w', size, size)
+    patches = patches.permute(0, 2, 3, 1, 4, 5).reshape(-1, n_channels * size * size)
+    variances, directions = torch.linalg.eigh(torch.cov(patches.T))
+    filters = directions / (variances + floor).sqrt()            # a column for each
+    filters = filters.flip(1).T.reshape(-1, n_channels, size, size).to(x.dtype)
+    return torch.cat([filters, -filters])
+
+# %% ../nbs/10_convnet.ipynb #cf1cec54
+class ShiftNorm(nn.BatchNorm2d):
+    "Batch norm with factors of 1, whose shifts learn `speed` times as fast (Jordan 2024)."
+    def __init__(
+        self,
+        n: int,              # maps
+        speed: float = 64.,
+    ):
+        super().__init__(n)
+        self.weight.requires_grad_(False)
+        self.scale = speed**.5
+
+    def forward(self, x: Tensor) -> Tensor:
+        "Maps (n, c, h, w), of mean `scale * bias` and variance 1 over a batch."
+        return nn.functional.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.scale * self.bias,
+            self.training, self.momentum, self.eps,
+        )
+
+# %% ../nbs/10_convnet.ipynb #9a2fbbf9
+class Scale(nn.Module):
+    "All numbers times `factor`."
+    def __init__(self, factor: float):
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        "x of any shape, times the factor."
+        return self.factor * x
+
+class SprintNet(Layers):
+    """Pictures (n, *in_shape) to logits (n, n_classes), to be trained in few epochs.
+
+    Frozen filters of 2 × 2 pixels that `whiten` computes, stages of a convolution with pooling
+    and a residual block, the largest of each map, a linear layer. After Jordan 2024, 94 % on
+    CIFAR-10 in 3.29 Seconds on a Single GPU. A `ValueError` where pooling leaves nothing.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (64, 256, 256),    # maps in each stage
+        n_classes: int = 10,
+        activation: str | Callable[[], nn.Module] = "gelu",
+        in_shape: Sequence[int] = (3, 32, 32),     # of a picture
+    ):
+        widths = as_sizes(widths, "widths")
+        n_classes = as_size(n_classes, "n_classes")
+        n_in, height, width = _shape(in_shape)
+        _size_left(height - 1, width - 1, 1, [True] * len(widths))
+        n_white = 2 * n_in * 2 * 2
+        layers = [nn.Conv2d(n_in, n_white, 2), _maker(activation)()]
+        n_in = n_white
+        for n_out in widths:
+            layers += conv_block(n_in, n_out, 1, True, True, activation, ShiftNorm)
+            layers += resnet_block(n_out, n_out, 1, activation, ShiftNorm)
+            n_in = n_out
+        head = nn.Linear(n_in, n_classes, bias=False)
+        super().__init__(*layers, nn.AdaptiveMaxPool2d(1), nn.Flatten(), head, Scale(1 / 9))
+        self[0].weight.requires_grad_(False)
+        nn.init.zeros_(self[0].bias)
+        for layer in list(self.modules()):
+            if isinstance(layer, nn.Conv2d) and layer is not self[0]:
+                nn.init.dirac_(layer.weight.data[:layer.in_channels])
+        self.to(memory_format=torch.channels_last)
+
+    def whiten(self, x: Tensor) -> None:
+        "Compute the first filters from what the network will see of pictures (n, *in_shape)."
+        with torch.no_grad():
+            self[0].weight.copy_(whitening_filters(x))

@@ -117,6 +117,35 @@ _resnet = _cnn.model_copy(update={
     ),),
 })
 
+# %% ../../nbs/lib/lab/catalogue.ipynb #fa67d22c
+_sprint = Recipe(
+    name="sprint",
+    about="made for two cores: white filters, three wide stages, pictures that grow; "
+          "after Jordan 2024",
+    channels=(64, 256, 256),
+    whitened=True,
+    activation="gelu",
+    batch_norm=True,
+    hidden_sizes=(),
+    drop_last=True,
+    alternating_flip=True,
+    crop_padding=2,
+    fill="reflection",
+    growing=((.5, 20), (.75, 26)),
+    lookahead=True,
+    views=1,
+    validation_fraction=.05,
+    batch_size=512,
+    phases=(Phase(
+        n_epochs=18,
+        loss_settings={"label_smoothing": .2},
+        optimizer="sgd",
+        lr=.75,
+        optimizer_settings={"momentum": .85, "nesterov": True, "weight_decay": 1.33e-3},
+        schedule="one_cycle",
+    ),),
+)
+
 # %% ../../nbs/lib/lab/catalogue.ipynb #3b9adb2c
 _KERAS = {"initialisation": "xavier", "pixels": "scaled", "bfloat16": False}
 
@@ -241,6 +270,7 @@ _all = (
     _lab5,
     _cnn,
     _resnet,
+    _sprint,
     _quick,
     _fast,
 )

@@ -116,6 +116,7 @@ class Recipe(Plain):
     # the network
     channels: tuple[Width, ...] = ()                     # 3×3 convolutions; none: an MLP
     residual_blocks: Annotated[_Whole, Field(ge=0, le=100)] = 0        # in each stage; 0: none
+    whitened: bool = False                               # first filters computed: a SprintNet
     padding: Pixels = 1                                  # zeros around a convolution's input
     last_pool: bool = True                               # 2×2 after the last one too?
     hidden_sizes: tuple[Width, ...] = (512, 256)
@@ -134,6 +135,8 @@ class Recipe(Plain):
     crop_padding: Pixels = 0
     cutout: Pixels = 0
     fill: Literal["border", "zeros", "reflection"] = "border"          # from outside
+    alternating_flip: bool = False                       # mirrored in every second epoch
+    growing: tuple[tuple[Share, Width], ...] = ()        # (until this share of epochs, side)
     own_draws: bool = False                              # not from those that order batches
 
     # who learns, and who judges
@@ -147,6 +150,7 @@ class Recipe(Plain):
 
     # training
     phases: tuple[Phase, ...] = Field((Phase(),), min_length=1)
+    lookahead: bool = False                              # weights follow their own average
     early_stopping: Count | None = None                  # epochs without a better loss
     restore_best: bool = False                           # end with the best epoch's weights
     test_after: tuple[Count, ...] = ()                   # epochs that the test set judges too
