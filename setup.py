@@ -38,6 +38,7 @@ setup(
     extras_require={
         "lab": cfg["lab_requirements"].split(),
         "onnx": cfg["onnx_requirements"].split(),
+        "tensorboard": cfg["tensorboard_requirements"].split(),
         "dev": cfg["dev_requirements"].split(),
     },
     entry_points={

@@ -269,6 +269,11 @@ def _train(args: argparse.Namespace, job: _Job, data) -> None:
     from cifar_course.lab.page import write_report
     from cifar_course.lab.run import train_run
 
+    watchers = ()
+    if args.tensorboard:
+        from cifar_course.lab.follow import TensorBoard
+
+        watchers = (TensorBoard(job.folder / "tensorboard"),)
     tell(args, f"{'Resuming' if job.checkpoint else 'Training'} {job.recipe.name} on {data!r}")
     train_run(
         job.recipe,
@@ -279,6 +284,7 @@ def _train(args: argparse.Namespace, job: _Job, data) -> None:
         job.checkpoint,
         progress=not args.quiet,
         device=args.device,
+        callbacks=watchers,
     )
     print_summary(args, job.folder)
     tell(args, f"Report: {write_report(job.folder, data)}")
@@ -775,6 +781,9 @@ def _add_train(commands: _Commands) -> None:
              "A recipe of several phases is cut off there")
     add("--out", help="the run's folder; without it runs/RECIPE-TIME")
     add("--quiet", action="store_true", help="no progress bar")
+    add("--tensorboard", action="store_true",
+        help="write the curves for TensorBoard too, into the run's folder; "
+             "look with: tensorboard --logdir runs")
     add("--device", choices=("cpu", "cuda", "mps"), help="without it the best there is")
     _add_threads(add)
     add("--resume", metavar="RUN",

@@ -149,24 +149,20 @@ def show_settings(
 ) -> Figure:
     """What an explorer shows for each of `settings`.
 
-    The pictures stand side by side, or one below the other where each has several axes."""
+    The pictures stand side by side; one below the other where that would be too wide to read on
+    a phone, or where each has several axes."""
     n = len(settings)
-    n_rows, n_columns = (1, n) if n_axes == 1 else (n, n_axes)
     width, height = figsize
-    if n_axes == 1:
-        width = width * n
-    else:
-        height = height * n
+    side_by_side = n_axes == 1 and width * n <= 8        # inches
+    n_rows, n_columns = (1, n) if side_by_side else (n, n_axes)
+    width, height = (width * n, height) if side_by_side else (width, height * n)
     with sns.axes_style("whitegrid"):
         figure = plt.figure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(n_rows, n_columns, squeeze=False)
     plt.close(figure)                                    # the cell shows what it returns
     for i, each in enumerate(settings):
         result = compute(**each)
-        if n_axes == 1:
-            plot(result, axes[0, i])
-            _title(axes[0, i], each)
-        else:
-            plot(result, axes[i])
-            _title(axes[i, 0], each)
+        its_axes = axes[:, i] if side_by_side else axes[i]
+        plot(result, its_axes[0] if n_axes == 1 else its_axes)
+        _title(its_axes[0], each)
     return figure
