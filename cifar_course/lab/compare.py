@@ -7,6 +7,7 @@ __all__ = ['is_run', 'run_row', 'list_runs', 'different_settings', 'results_tabl
            'fill_page', 'comparison', 'write_comparison', 'remove_run']
 
 # %% ../../nbs/lib/lab/compare.ipynb #b7a6c91d
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -240,6 +241,10 @@ def remove_run(folder: str | Path) -> list[str]:         # names of what stays
         raise ValueError(f"{folder} is no run's folder: nothing was removed")
     for name in RUN_FILES:
         (folder / name).unlink(missing_ok=True)
+    for curves in folder.glob("tensorboard/events.out.tfevents.*"):
+        curves.unlink()
+    with suppress(OSError):                              # where there is none, or more in it
+        (folder / "tensorboard").rmdir()
     remove_leftovers(folder)                             # of a kill
     left = sorted(place.name for place in folder.iterdir())
     if not left:
