@@ -414,7 +414,7 @@ class ShiftNorm(nn.BatchNorm2d):
             self.training, self.momentum, self.eps,
         )
 
-# %% ../nbs/10_convnet.ipynb #9a2fbbf9
+# %% ../nbs/10_convnet.ipynb #eee4c44e
 class Scale(nn.Module):
     "All numbers times `factor`."
     def __init__(self, factor: float):
@@ -425,6 +425,7 @@ class Scale(nn.Module):
         "x of any shape, times the factor."
         return self.factor * x
 
+# %% ../nbs/10_convnet.ipynb #9a2fbbf9
 class SprintNet(Layers):
     """Pictures (n, *in_shape) to logits (n, n_classes), to be trained in few epochs.
 

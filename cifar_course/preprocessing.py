@@ -424,6 +424,17 @@ def _check_match(images: Tensor, labels: Tensor, transform: Callable) -> None:
     if _wants_bytes(transform):
         check_bytes(images)
 
+# %% ../nbs/01_preprocessing.ipynb #fa6e0d32
+def _places(labels: Tensor, generator: torch.Generator | None) -> Tensor:
+    "The places of all labels in random order, on their device."
+    return torch.randperm(len(labels), generator=generator).to(labels.device)
+
+def _taken(values: Tensor, start: int, stop: int, order: Tensor | None) -> Tensor:
+    "The values from place `start` to `stop` of the order; without an order, as they lie."
+    if order is None:
+        return values[start:stop]
+    return values.index_select(0, order[start:stop])
+
 # %% ../nbs/01_preprocessing.ipynb #a5cddc00
 class Batches:
     """Batches `(transform(images), labels)` of pictures.
@@ -450,9 +461,8 @@ class Batches:
         self.transform, self.generator = transform, generator
         self.drop_last = drop_last
         if len(self) == 0:
-            n = len(self.labels)
-            raise ValueError(f"{n} pictures do not fill a batch of {batch_size}: "
-                             f"choose a smaller batch_size")
+            raise ValueError(f"{len(self.labels)} pictures do not fill a batch of "
+                             f"{batch_size}: choose a smaller batch_size")
 
     def __len__(self) -> int:
         "Number of batches in a pass."
@@ -468,17 +478,11 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         "One pass over the pictures."
-        n, device = len(self.labels), self.labels.device
-        order = None
-        if self.shuffle:
-            order = torch.randperm(n, generator=self.generator).to(device)
+        order = _places(self.labels, self.generator) if self.shuffle else None
         for start in range(0, len(self) * self.batch_size, self.batch_size):
             stop = start + self.batch_size
-            if order is None:
-                images, labels = self.images[start:stop], self.labels[start:stop]
-            else:
-                images = self.images.index_select(0, order[start:stop])
-                labels = self.labels.index_select(0, order[start:stop])
+            images = _taken(self.images, start, stop, order)
+            labels = _taken(self.labels, start, stop, order)
             yield self.transform(images), labels
 
 # %% ../nbs/01_preprocessing.ipynb #2f992b36
