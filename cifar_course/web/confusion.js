@@ -1,7 +1,9 @@
 // An open confusion matrix, as in chapter 8: a cell says what it counts, and what follows for
-// the two classes. The matrices come from the records of the rebuilt reports.
+// the two classes. The matrices come from the records of the rebuilt reports, and of
+// chapter 10's best network.
 import { element, explorer, percent } from "./panel.js";
 
+const NETWORKS = ["report 1", "report 2", "report 3", "report 5", "sprint"];
 const MEAN = "mean of all";
 const SHARES = ["counts", "% of the row (the truth)", "% of the column (the answer)"];
 const CLASSES = [
@@ -133,7 +135,7 @@ export default {
   render: explorer({
     title: "an open confusion matrix",
     controls: {
-      record: { label: "network", options: ["report 1", "report 2"] },
+      record: { label: "network", options: NETWORKS },
       run: { label: "run", options: [MEAN, 0, 1, 2, 3, 4] },
       shown: { label: "numbers", options: SHARES },
       truth: { label: "the picture is", options: CLASSES },

@@ -36,7 +36,7 @@ EXPLORERS = {                                            # name: what it is, in 
     "depth": "two activations, and the gradient through the layers of a deep network",
     "filter": "a filter of nine weights on a picture",
     "warp": "a picture turned, enlarged, moved and mirrored",
-    "confusion": "the confusion matrices of two reports, cell by cell",
+    "confusion": "the confusion matrices of four reports and of chapter 10's best network",
     "designer": "what each layer of a network costs",
 }
 
@@ -115,11 +115,12 @@ def picture_data() -> dict[str, str]:
 
 # %% ../../nbs/lib/web/live.ipynb #3fe0204e
 def confusion_data() -> dict[str, list]:
-    "The confusion matrices of all runs of two of the reports' networks, by report."
+    "The confusion matrices of all runs of four reports' networks and of the best one, by name."
+    records = {f"report {report}": f"lab{report}" for report in (1, 2, 3, 5)}
+    records["sprint"] = "sprint"
     matrices = {}
-    for report in (1, 2):
-        runs = load_record(f"lab{report}")["runs"]
-        matrices[f"report {report}"] = [run["matrix"] for run in runs]
+    for name, record in records.items():
+        matrices[name] = [run["matrix"] for run in load_record(record)["runs"]]
     return matrices
 
 # %% ../../nbs/lib/web/live.ipynb #8fea7f3d
