@@ -29,6 +29,7 @@ _FOLDER = Path(importlib.import_module("cifar_course.web").__path__[0])
 
 # %% ../../nbs/lib/web/live.ipynb #075a7b0f
 EXPLORERS = {                                            # name: what it is, in words
+    "knob": "one weight that learns, step by step",
     "race": "a race of optimizers over a surface",
     "walk": "one step of backpropagation, number by number",
     "schedule": "the learning rate over a run",
