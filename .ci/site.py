@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from axe_playwright_python.sync_playwright import Axe
 from live import SHOTS, Watched, find_browser, move, serve
 from playwright.sync_api import Error, sync_playwright
+from tqdm import tqdm
 
 NOTEBOOKS = Path(__file__).parent.parent / "nbs"
 LOOKED_AT = {"index.html", "results.html", "playground.html", "picture.html"}
@@ -149,7 +150,7 @@ def main():
         url = serve(folder)
         browser = playwright.chromium.launch(
             executable_path=find_browser(), args=["--no-sandbox"])
-        for path in paths:
+        for path in tqdm(paths, unit="page"):
             name = path.relative_to(folder).as_posix()
             for view in VIEWS:
                 for fault in check_page(browser, url, name, view):
