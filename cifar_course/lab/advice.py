@@ -42,7 +42,7 @@ def _has_dropout(recipe: Recipe) -> bool:
 def _with_effect(recipe: Recipe, has_bfloat16: bool) -> dict[str, bool]:
     "For fields whose effect hangs on others: do they have one?"
     has_test = recipe.validation == "test"
-    is_plain = bool(recipe.channels) and not recipe.residual_blocks
+    is_plain = bool(recipe.channels) and not (recipe.residual_blocks or recipe.whitened)
     draws = recipe.validation in ("stratified", "random")
     return {
         "channels": bool(recipe.channels),

@@ -54,12 +54,12 @@ def _new_resnet(recipe: Recipe, spec: Spec) -> ResNet:
 def _new_sprint_net(recipe: Recipe, spec: Spec) -> SprintNet:
     "A network for short trainings; a `ValueError` for settings that it cannot have."
     _check_stages(recipe, "whitened", {"initialisation": "he", "shuffled_pixels": False})
-    sides = [(spec.height, spec.width), *((side, side) for _, side in recipe.growing)]
+    small = [side for _, side in recipe.growing]         # must be large enough, too
     return SprintNet(
         recipe.channels,
         n_classes=spec.n_classes,
         activation=recipe.activation,
-        in_shape=(spec.channels, *min(sides)),           # must be large enough for all stages
+        in_shape=(spec.channels, min([spec.height, *small]), min([spec.width, *small])),
     )
 
 def new_model(

@@ -70,7 +70,7 @@ class GrowPictures(Callback):
     "Small pictures at first: up to a share of `n_epochs`, those of its side in `growing`."
     def __init__(
         self,
-        growing: Sequence[tuple[float, int]],            # (share, side in pixels), rising
+        growing: Sequence[tuple[float, int]],            # (share, side in pixels)
         n_epochs: int,
     ):
         self.growing, self.n_epochs = growing, n_epochs
@@ -79,7 +79,7 @@ class GrowPictures(Callback):
         "Set the side of the coming epoch's pictures."
         resized = learner.train_batches.transform
         resized.side = None
-        for share, side in reversed(self.growing):
+        for share, side in sorted(self.growing, reverse=True):
             if learner.epoch < share * self.n_epochs:
                 resized.side = side
 
@@ -89,6 +89,8 @@ class Lookahead(Callback):
 
     Zhang, Lucas, Hinton & Ba 2019; the average keeps .95⁵ p³ of itself at progress p, as in
     Jordan 2024, so that it follows at once at first and slowly at the end."""
+    order = -5                                           # its end comes before the best weights
+
     def __init__(self):
         self.slow = None                                 # weights and statistics
         self.n_batches = 0
