@@ -113,7 +113,8 @@ def check_live(watched):
     except Error:
         watched.faults.append("a live explorer does not come")
         return
-    control = page.locator(".cifar-live .controls :is(input, select)").first
+    controls = page.locator(".cifar-live .controls :is(input, select)")
+    control = controls.locator("visible=true").first     # some are folded away
     if control.count():
         before = page.evaluate(LOOK) + page.url
         move(control)
@@ -126,9 +127,12 @@ def check_page(browser, url, name, view):
     watched = Watched(browser, url, VIEWS[view])
     watched.page.goto(f"{url}/{name}", wait_until="load")
     watched.page.wait_for_timeout(300)
-    check_layout(watched, name)
-    check_axe(watched)
-    check_live(watched)
+    try:
+        check_layout(watched, name)
+        check_axe(watched)
+        check_live(watched)
+    except Error as error:                               # such as a control out of reach
+        watched.faults.append(str(error).splitlines()[0])
     if name in CHAPTERS | LOOKED_AT:
         shot = f"site-{Path(name).stem}-{view.replace(', ', '-')}.png"
         watched.page.evaluate("scrollTo(0, 0)")
@@ -146,6 +150,7 @@ def main():
         raise SystemExit(f"{folder} has no pages: render the site first")
     SHOTS.mkdir(exist_ok=True)
     faults = broken_links(folder, paths)
+    print("\n".join(faults), flush=True)
     with sync_playwright() as playwright:
         url = serve(folder)
         browser = playwright.chromium.launch(
@@ -155,9 +160,8 @@ def main():
             for view in VIEWS:
                 for fault in check_page(browser, url, name, view):
                     faults.append(f"{name} ({view}): {fault}")
+                    print(faults[-1], flush=True)
         browser.close()
-    for fault in faults:
-        print(fault)
     print(f"{len(paths)} pages in {len(VIEWS)} views: {len(faults)} faults")
     return int(bool(faults))
 
