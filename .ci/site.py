@@ -150,7 +150,8 @@ def main():
         raise SystemExit(f"{folder} has no pages: render the site first")
     SHOTS.mkdir(exist_ok=True)
     faults = broken_links(folder, paths)
-    print("\n".join(faults), flush=True)
+    for fault in faults:
+        print(fault, flush=True)
     with sync_playwright() as playwright:
         url = serve(folder)
         browser = playwright.chromium.launch(
