@@ -10,9 +10,10 @@ import json
 from pathlib import Path
 
 from tabulate import tabulate
+from tqdm import tqdm
 
 from cifar_course.convnet import Views
-from cifar_course.core import environment, fastest, flushed_denormals
+from cifar_course.core import atomic_path, environment, fastest, flushed_denormals
 from cifar_course.data.sources import load_data
 from cifar_course.evaluation import evaluate
 from cifar_course.lab.build import build
@@ -93,7 +94,7 @@ def main():
     data = load_data(args.data)
     rows = []
     with flushed_denormals():
-        for name in args.recipes:
+        for name in tqdm(args.recipes, unit="recipe"):
             rows.append(measure_recipe(RECIPES[name], data, args.batches))
     head = ["recipe", "side", "epochs", "seconds an epoch", "seconds a run"]
     table = []
@@ -106,7 +107,8 @@ def main():
     print(tabulate(table, head))
     if args.json:
         record = {"what": __doc__.splitlines()[0], "rows": rows, "environment": environment()}
-        args.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        with atomic_path(args.json) as temporary:
+            temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
