@@ -39,6 +39,7 @@ setup(
         "lab": cfg["lab_requirements"].split(),
         "onnx": cfg["onnx_requirements"].split(),
         "tensorboard": cfg["tensorboard_requirements"].split(),
+        "cluster": cfg["cluster_requirements"].split(),
         "dev": cfg["dev_requirements"].split(),
     },
     entry_points={

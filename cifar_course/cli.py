@@ -264,13 +264,13 @@ def _data_of(args: argparse.Namespace, job: _Job):
                          f"this is {data.name}: give its own data with --root")
     return data
 
-def _train(args: argparse.Namespace, job: _Job, data) -> None:
-    "Train and write the report, and say so."
+def _train(args: argparse.Namespace, job: _Job, data, processes) -> None:
+    "Train and write the report, and say so; of several processes, the first one does."
     from cifar_course.lab.page import write_report
     from cifar_course.lab.run import train_run
 
     watchers = ()
-    if args.tensorboard:
+    if args.tensorboard and processes.is_first:
         from cifar_course.lab.follow import TensorBoard
 
         watchers = (TensorBoard(job.folder / "tensorboard"),)
@@ -282,10 +282,13 @@ def _train(args: argparse.Namespace, job: _Job, data) -> None:
         job.seed,
         job.source,
         job.checkpoint,
-        progress=not args.quiet,
+        progress=not args.quiet and processes.is_first,
         device=args.device,
         callbacks=watchers,
+        processes=processes,
     )
+    if not processes.is_first:
+        return
     print_summary(args, job.folder)
     tell(args, f"Report: {write_report(job.folder, data)}")
 
@@ -294,12 +297,14 @@ def _say_what_is_left(folder: Path, root: str | None, resumable: bool) -> None:
     "After a stop: what the folder holds, and the commands that go on from there."
     quoted = shlex.quote(folder.as_posix())
     more = f" --root {shlex.quote(root)}" if root else ""
+    n = os.environ.get("WORLD_SIZE", "1")                 # processes
+    program = "cifar-course" if n == "1" else f"torchrun --nproc-per-node {n} -m cifar_course"
     left = []
     if (folder / "metrics.json").exists():
         left.append(f"the best weights so far and all figures are in {folder}; "
                     f"a report of them: cifar-course report {quoted}{more}")
     if resumable and _is_unfinished(folder):
-        left.append(f"go on with: cifar-course train --resume {quoted}{more}")
+        left.append(f"go on with: {program} train --resume {quoted}{more}")
     if not left:
         left.append("nothing was measured yet, and nothing was written")
     hint("Stopped: " + "; ".join(left))
@@ -313,27 +318,33 @@ def _remove_if_empty(folder: Path) -> None:
 
 # %% ../nbs/lib/cli.ipynb #40f93349
 def run_train(args: argparse.Namespace) -> int:
-    "Train a recipe, or go on with an interrupted run, and write the report."
+    """Train a recipe, or go on with an interrupted run, and write the report.
+
+    Several processes, started by torchrun, train it together."""
     from cifar_course.core import flushed_denormals, threads
+    from cifar_course.lab.together import joined
     from cifar_course.training import TrainingDiverged
 
-    with flushed_denormals(), threads(args.threads):
+    with flushed_denormals(), threads(args.threads), joined(args.device) as processes:
         _check_device(args.device)
         job = _started(args) if args.resume is None else _resumed(args)
-        data = _data_of(args, job)
-        if job.folder is None:
-            job = job._replace(folder=new_folder(args.out, job.recipe.name))
+        with processes.in_turn():
+            data = _data_of(args, job)
+        if job.folder is None:                           # only the first process writes
+            folder = new_folder(args.out, job.recipe.name) if processes.is_first else Path()
+            job = job._replace(folder=folder)
         try:
-            _train(args, job, data)
+            _train(args, job, data, processes)
         except (KeyboardInterrupt, TrainingDiverged) as error:
             interrupted = isinstance(error, KeyboardInterrupt)
             _say_what_is_left(job.folder, args.root, resumable=interrupted)
             raise
         finally:
-            _remove_if_empty(job.folder)
-    if job.source == "standin":
-        tell(args, "This was the stand-in, drawn pictures, not CIFAR-10. For CIFAR-10: "
-                   "cifar-course data --download, then cifar-course train --data cifar10")
+            if processes.is_first:
+                _remove_if_empty(job.folder)
+        if job.source == "standin":
+            tell(args, "This was the stand-in, drawn pictures, not CIFAR-10. For CIFAR-10: "
+                       "cifar-course data --download, then cifar-course train --data cifar10")
     return 0
 
 # %% ../nbs/lib/cli.ipynb #fbad50c5
@@ -593,6 +604,7 @@ def run_report(args: argparse.Namespace) -> int:
 # %% ../nbs/lib/cli.ipynb #c78bf627
 def _measure_study(args: argparse.Namespace, part: Path) -> dict:
     "The record of a study, new or gone on with."
+    from cifar_course.studies.backends import Backend
     from cifar_course.studies.comparisons import STUDIES
     from cifar_course.studies.runner import run_study, study_data
 
@@ -602,7 +614,8 @@ def _measure_study(args: argparse.Namespace, part: Path) -> dict:
     study = STUDIES[args.name]
     data = study_data(study) or load(args.data, args.root)
     progress = not args.quiet
-    return run_study(study, data, range(args.seeds), progress=progress, part=part)
+    backend = Backend(args.backend, args.scheduler)
+    return run_study(study, data, range(args.seeds), args.jobs, progress, part, backend)
 
 def _measure_recipe(args: argparse.Namespace, part: Path) -> dict:
     "The record of a recipe, new, gone on with, or with more seeds."
@@ -611,6 +624,9 @@ def _measure_recipe(args: argparse.Namespace, part: Path) -> dict:
     from cifar_course.studies.records import load_part, load_record
     from cifar_course.studies.runner import record_recipe
 
+    if args.backend != "loky":
+        raise ValueError("--backend is for comparisons: "
+                         "a recipe's seeds are trained one after the other")
     earlier = load_part(part)
     if not earlier and args.more:
         path = part.with_suffix(".json")
@@ -693,6 +709,9 @@ def _measure_again(args: argparse.Namespace, name: str, old: dict) -> None:
         quiet=args.quiet,
         more=there and name in RECIPES,
         json=True,
+        backend="loky",
+        scheduler=None,
+        jobs=2,
     ))
 
 def run_drift(args: argparse.Namespace) -> int:
@@ -872,6 +891,12 @@ def _add_measuring(commands: _Commands) -> None:
     add("--seeds", type=_whole(1), default=5, help="how many seeds, from 0 (5)")
     add("--quiet", action="store_true", help="no progress bar")
     add("--out", default=".", help="the folder to write to (the one you are in)")
+    add("--jobs", type=_whole(1), default=2,
+        help="of a comparison: how many runs at the same time on this machine (2)")
+    add("--backend", choices=("loky", "dask", "ray"), default="loky",
+        help="of a comparison: where the runs are made (loky: processes of this machine)")
+    add("--scheduler", metavar="ADDRESS",
+        help="of the cluster that --backend names, such as tcp://ADDRESS:8786")
     add("--more", action="store_true",
         help="keep the seeds that a recipe's record in --out has already, of the same recipe, "
              "data and environment, and add those that are missing")
@@ -905,6 +930,7 @@ def main(
     args = build_parser().parse_args(argv)
     try:
         _check_not_empty(args)
+        _check_processes(args)
         return args.run_command(args)
     except KeyboardInterrupt:
         return 130
@@ -922,6 +948,15 @@ def _check_not_empty(args: argparse.Namespace) -> None:
         is_list = isinstance(value, list)
         if name != "resume" and (value == "" or (is_list and "" in value)):
             raise ValueError(f"the argument {name} is empty: leave it out, or say which")
+
+def _check_processes(args: argparse.Namespace) -> None:
+    "A `ValueError` where `torchrun` has started several processes of what is for one."
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1 or args.run_command is run_train:
+        return
+    if os.environ["RANK"] != "0":                        # the first one says it
+        sys.exit(1)
+    raise ValueError("torchrun starts several processes, but only train is for several: "
+                     "start this command without it")
 
 def _is_ours(error: Exception) -> bool:
     "Does it say what to do? Of Python's RuntimeErrors, only that of `~nobody` does."

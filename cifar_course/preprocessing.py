@@ -366,25 +366,29 @@ def augment(
     cutout: int = 0,                                     # pixels, side of the square covered
     fill: str = "border",                                # outside: border, zeros or reflection
     generator: torch.Generator | None = None,            # on the CPU, wherever the pictures are
+    among: tuple[int, slice] | None = None,              # these rows of a batch of so many
 ) -> Tensor:                                             # floats 0…255, same shape
     """A random variant of each picture; every picture has draws of its own.
 
-    A `ValueError` for a zoom outside 0…1, and for turning pictures that are not square."""
+    With `among` they get the draws that they would have in the whole batch: processes that
+    share it need no more. A `ValueError` for a zoom outside 0…1, and for turning pictures that
+    are not square."""
     if not 0 <= zoom < 1:
         raise ValueError(f"zoom is {zoom}: choose a share from 0 up to, not including, 1")
     x = check_images(images).float()
-    n, _, height, width = x.shape
+    _, _, height, width = x.shape
+    n, rows = among or (len(x), slice(None))
 
     def uniform(limit):
         "A number from -limit to limit for each picture."
-        return torch.empty(n).uniform_(-limit, limit, generator=generator)
+        return torch.empty(n).uniform_(-limit, limit, generator=generator)[rows]
 
     def whole(low, high):
         "A whole number from `low` to `high` - 1 for each picture."
-        return torch.randint(low, high, (n,), generator=generator).to(x.device)
+        return torch.randint(low, high, (n,), generator=generator)[rows].to(x.device)
 
     if flip or shift or rotation or zoom:
-        mirrored = torch.rand(n, generator=generator) < (.5 if flip else 0)
+        mirrored = torch.rand(n, generator=generator)[rows] < (.5 if flip else 0)
         turned = uniform(rotation)
         right = uniform(shift)
         down = uniform(shift)
@@ -503,6 +507,7 @@ class Preprocess:
             raise ValueError(f"{len(self.mean)} means and {len(self.std)} deviations: "
                              f"expected one of each for every channel")
         self.generator, self.settings = generator, settings
+        self.among = None                                # of `augment`
 
     def __call__(
         self,
@@ -512,5 +517,6 @@ class Preprocess:
         images = check_images(images)
         check_bytes(images)
         if self.settings:
-            images = augment(images, **self.settings, generator=self.generator)
+            images = augment(images, **self.settings, generator=self.generator,
+                             among=self.among)
         return _standardised(images, self.mean.to(images.device), self.std.to(images.device))

@@ -215,6 +215,10 @@ class LearnerEpoch(LearnerTools):
         self.epoch, self.batch = self.epoch + 1, 0
         self.call("after_epoch")
 
+    def forward(self, xb: Tensor) -> Tensor:
+        "Logits of a batch to learn from. Several processes that train together replace it."
+        return self.model(xb)
+
     def train_epoch(self) -> dict[str, float]:
         "One pass over the training batches; mean loss and metrics as they were met."
         self.model.train()
@@ -224,7 +228,7 @@ class LearnerEpoch(LearnerTools):
             device = self.xb.device.type
             with errors_explained(self.xb, self.yb):
                 with torch.autocast(device, torch.bfloat16, enabled=self.bfloat16):
-                    self.logits = self.model(self.xb)
+                    self.logits = self.forward(self.xb)
                 self.logits = self.logits.float()
                 self.loss = self.loss_fn(self.logits, self.yb)
             self.call("after_loss")

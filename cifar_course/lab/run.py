@@ -36,6 +36,14 @@ from cifar_course.lab.files import (
 )
 from .recipe import Recipe, recipe_from_dict
 from .schemas import ModelFile, check_schema
+from cifar_course.lab.together import (
+    ALONE,
+    Processes,
+    TrainTogether,
+    random_states,
+    shared_bench,
+    train_together,
+)
 from .train import TestAfter, new_learner, train
 from ..mlp import MLP
 from ..preprocessing import Preprocess, check_images
@@ -51,10 +59,20 @@ from cifar_course.training import (
 
 # %% ../../nbs/lib/lab/run.ipynb #221609f0
 class PhaseCheckpoint(Checkpoint):
-    "A checkpoint that also holds the recipe's phase, which `train` notes in `learner.phase`."
+    """A checkpoint that also holds the recipe's phase, which `train` notes in `learner.phase`.
+
+    Where several processes train, the first one writes what all need to go on."""
+    def __init__(self, path: str | Path, together: Processes = ALONE, **extra):
+        super().__init__(path, **extra)
+        self.together = together
+
     def after_epoch(self, learner):
         "Write the file anew."
-        learner.save(self.path, phase=learner.phase, **self.extra)
+        extra = {"phase": learner.phase, **self.extra}
+        if self.together.n > 1:
+            extra["states"] = random_states(self.together)
+        if self.together.is_first:
+            learner.save(self.path, **extra)
 
 # %% ../../nbs/lib/lab/run.ipynb #2464a30d
 def best_weights(learner: Learner) -> None:
@@ -95,6 +113,7 @@ def check_same_run(
     recipe: dict,                                        # as JSON has it
     run: dict,                                           # seed, data and source
     spec: Spec,
+    n_processes: int = 1,                                # that train together
 ) -> None:
     "A `ValueError` where the checkpoint is of another run than the one that is asked for."
     ours = {**run, "spec": spec_to_dict(spec)}
@@ -106,6 +125,10 @@ def check_same_run(
             )
     if recipe_from_dict(checkpoint["recipe"]).model_dump(mode="json") != recipe:
         raise ValueError("the checkpoint was made with another recipe: train without it")
+    theirs = checkpoint.get("processes", 1)              # older ones do not say
+    if theirs != n_processes:
+        raise ValueError(f"the checkpoint was made by processes: {theirs}, and now there are "
+                         f"{n_processes}: start as many with torchrun --nproc-per-node")
 
 # %% ../../nbs/lib/lab/run.ipynb #2f4e2f05
 def _check_memory(recipe: Recipe, spec: Spec) -> None:
@@ -156,8 +179,9 @@ def train_run(
     progress: bool = True,                               # show a bar
     device: torch.device | str | None = None,            # None: the best there is
     callbacks: tuple[Callback, ...] = (),                # that watch all phases
+    processes: Processes = ALONE,                        # that train together
 ) -> Path:                                               # the folder
-    """Train `recipe` on `data` and write the run's folder.
+    """Train `recipe` on `data` and write the run's folder; of several processes, one writes.
 
     An interrupt, or a loss that diverges (`TrainingDiverged`), still writes what was measured,
     then is raised again. A `ValueError` where the recipe does not fit the data, where another
@@ -168,25 +192,36 @@ def train_run(
     plain = recipe.model_dump(mode="json")
     run = {"seed": seed, "data": data.name, "source": source}
     if checkpoint is not None:
-        check_same_run(checkpoint, plain, run, data.spec)
+        check_same_run(checkpoint, plain, run, data.spec, processes.n)
     _check_memory(recipe, data.spec)
     bench = build(recipe, data, seed, device)
-    about = {**run, "environment": environment(device)}
+    about = {**run, "environment": environment(device), "processes": processes.n}
     what = {"recipe": plain, "spec": spec_to_dict(data.spec), **about}
-    saver = PhaseCheckpoint(folder / "checkpoint.pt", **what)
+    saver = PhaseCheckpoint(folder / "checkpoint.pt", processes, **what)
     watchers = [StopWhenDiverged(), *callbacks, saver]
     if progress:
         watchers.append(Progress())
     tester = TestAfter(recipe.test_after, bench.test)
     if recipe.test_after:
         watchers.append(tester)
-    learner = new_learner(recipe, bench, watchers)
     state = checkpoint if checkpoint and "model" in checkpoint else None
+    if processes.n > 1:
+        watchers.append(TrainTogether(processes, state and state["states"]))
+    learner = new_learner(recipe, shared_bench(bench, processes), watchers)
+    train_together(learner, processes, seed)
+
+    def train_phases():
+        "All that are left; whoever is to blame for an error is named."
+        with _checkpoint_blamed(saver.path, learner, state), processes.losses_explained():
+            train(learner, recipe, watchers, state)
+
+    if not processes.is_first:
+        train_phases()
+        return folder
     with claimed(folder, what, go_on=checkpoint is not None):
         write_json(folder / "recipe.json", plain)
         try:
-            with _checkpoint_blamed(saver.path, learner, state):
-                train(learner, recipe, watchers, state)
+            train_phases()
             if recipe.test_after:
                 about["test_after"] = tester.found
             write_results(folder, recipe, bench, learner.history, learner.stop, **about)

@@ -124,6 +124,7 @@ class Metrics(Schema):
     data: _Text
     source: Annotated[str, Field(min_length=1, max_length=10_000)]
     environment: dict[str, str]
+    processes: Annotated[int, Field(ge=1)] = 1           # that trained together
     spec: SpecFile | None = None                         # runs of older versions have none
     epochs: Annotated[int, Field(ge=1)]
     finished: bool
