@@ -22,7 +22,7 @@ MAY_LOAD = {
     "fastcore": (),
     "ipywidgets": (*DRAWS, "lab.page", "lab.compare"),                 # by seaborn
     "jinja2": ("lab.page", "lab.compare"),
-    "joblib": ("studies.runner",),
+    "joblib": ("studies.backends", "studies.runner"),
     "matplotlib": (*DRAWS, "lab", "studies.runner",
                    "optimizers", "strategies", "training", "checks.strategies"),
     "nbdev": (),

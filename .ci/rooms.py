@@ -23,7 +23,7 @@ ROOMS = (
     ("lab",),
     ("checks",),
     ("report",),
-    ("sequences",),
+    ("sequences", "machines"),
     ("convnet",),
     ("strategies",),
     ("training",),

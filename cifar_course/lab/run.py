@@ -40,6 +40,7 @@ from cifar_course.lab.together import (
     ALONE,
     Processes,
     TrainTogether,
+    average_statistics,
     random_states,
     shared_bench,
     train_together,
@@ -214,6 +215,7 @@ def train_run(
         "All that are left; whoever is to blame for an error is named."
         with _checkpoint_blamed(saver.path, learner, state), processes.losses_explained():
             train(learner, recipe, watchers, state)
+            average_statistics(learner.model, processes)
 
     if not processes.is_first:
         train_phases()
