@@ -364,14 +364,14 @@ def run_evaluate(args: argparse.Namespace) -> int:
     from cifar_course.lab.run import load_run
     from cifar_course.preprocessing import Batches
 
-    trained = load_run(args.run)
-    data, spec = _data_of_run(args, read_metrics(args.run))
-    if data.spec != spec:
-        raise ValueError(f"{args.run} knows {spec}, {data.name} has {data.spec}: "
-                         "the classes and the kind of pictures must be the same")
-    transform = trained.preprocess
-    batches = Batches(data.test_images, data.test_labels, 1000, transform=transform)
     with threads(args.threads):
+        trained = load_run(args.run)
+        data, spec = _data_of_run(args, read_metrics(args.run))
+        if data.spec != spec:
+            raise ValueError(f"{args.run} knows {spec}, {data.name} has {data.spec}: "
+                             "the classes and the kind of pictures must be the same")
+        transform = trained.preprocess
+        batches = Batches(data.test_images, data.test_labels, 1000, transform=transform)
         judged = evaluate(trained.model, batches)
     rows = _metric_rows({f"test of {data.name}": judged.metrics()})
     print_table(args, ["pictures", *_METRICS], rows)
@@ -421,10 +421,10 @@ def run_export(args: argparse.Namespace) -> int:
     return 0
 
 # %% ../nbs/lib/cli.ipynb #b0716b82
-def run_search(args: argparse.Namespace) -> int:
-    "Search settings of a recipe, alone or with others; interrupted, the same command goes on."
-    from cifar_course.core import default_device, flushed_denormals, threads
-    from cifar_course.lab.search import best_changes, read_space, search
+def _searched(args: argparse.Namespace):
+    "The search that the arguments ask for, with all its trials."
+    from cifar_course.core import default_device
+    from cifar_course.lab.search import read_space, search
 
     space = read_space(args.space)
     data = load(args.data or "standin", args.root)
@@ -432,10 +432,18 @@ def run_search(args: argparse.Namespace) -> int:
     recipe = recipe_to_train(args)
     hint(f"Searching until {args.trials} trials have ended; whoever gives the same command "
          f"with {args.storage} joins in")
+    device = str(default_device())
+    seed = args.seed or 0
+    return search(recipe, data, space, args.storage, args.trials, seed, device, told=hint)
+
+def run_search(args: argparse.Namespace) -> int:
+    "Search settings of a recipe, alone or with others; interrupted, the same command goes on."
+    from cifar_course.core import flushed_denormals, threads
+    from cifar_course.lab.search import best_changes
+
     try:
         with flushed_denormals(), threads(args.threads):
-            study = search(recipe, data, space, args.storage, args.trials, args.seed or 0,
-                           str(default_device()), told=hint)
+            study = _searched(args)
     except KeyboardInterrupt:
         hint(f"Stopped. The same command goes on with the trials in {args.storage}")
         raise
@@ -777,7 +785,8 @@ def _add_data(add, text: str, **settings) -> None:
 def _add_threads(add) -> None:
     "How many threads compute."
     add("--threads", type=_whole(1),
-        help="of the processor; without it as many as PyTorch chooses")
+        help="of the processor; without it as many as PyTorch chooses. Where several processes "
+             "compute on one machine, share its cores among them: 1 each, say")
 
 # %% ../nbs/lib/cli.ipynb #7c2aba39
 def _add_train(commands: _Commands) -> None:

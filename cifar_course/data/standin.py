@@ -10,6 +10,7 @@ __all__ = ['SKY', 'GRASS', 'ROAD', 'SEA', 'ROOM', 'BROWN', 'TAN', 'BLACK', 'WHIT
 import torch
 from torch import Tensor
 
+from ..core import threads
 from .dataset import CLASS_NAMES, Dataset
 
 # %% ../../nbs/lib/data/standin.ipynb #7112b696
@@ -396,6 +397,7 @@ def _draw(n: int, seed: int) -> tuple[Tensor, Tensor]:
     return images, labels
 
 # %% ../../nbs/lib/data/standin.ipynb #27292ea6
+@threads(1)              # several who draw at once, in several threads each, wait for minutes
 def load_standin(
     n_train: int = 10_000,                               # 10 to 100,000 pictures
     n_test: int = 2_000,                                 # 10 to 100,000 pictures
