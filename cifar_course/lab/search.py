@@ -8,6 +8,7 @@ __all__ = ['Choice', 'read_space', 'search', 'best_changes']
 # %% ../../nbs/lib/lab/search.ipynb #b3126b03
 import importlib.util
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,9 +78,11 @@ def _storage(address: str):
         backend = optuna.storages.journal.JournalFileBackend(address)
         return optuna.storages.JournalStorage(backend)
     # a worker that dies tells nothing: the others see that its heart has stopped
-    retry = optuna.storages.RetryFailedTrialCallback(max_retry=2)
-    return optuna.storages.RDBStorage(
-        address, heartbeat_interval=30, grace_period=120, failed_trial_callback=retry)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")                  # of a new name, from Optuna 6 on
+        retry = optuna.storages.RetryFailedTrialCallback(max_retry=2)
+        return optuna.storages.RDBStorage(
+            address, heartbeat_interval=30, grace_period=120, failed_trial_callback=retry)
 
 def _joined(name: str, address: str):
     "The study of that name in that storage, new or old; a `ValueError` if it cannot be used."
