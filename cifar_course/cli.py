@@ -962,7 +962,7 @@ def _check_processes(args: argparse.Namespace) -> None:
     "A `ValueError` where `torchrun` has started several processes of what is for one."
     if int(os.environ.get("WORLD_SIZE", 1)) == 1 or args.run_command is run_train:
         return
-    if os.environ["RANK"] != "0":                        # the first one says it
+    if os.environ.get("RANK", "0") != "0":                        # the first one says it
         sys.exit(1)
     raise ValueError("torchrun starts several processes, but only train is for several: "
                      "start this command without it")

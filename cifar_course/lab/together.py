@@ -105,11 +105,12 @@ def joined(
     if n_processes() == 1:
         yield ALONE
         return
-    ours = _own_device(device, int(os.environ["LOCAL_RANK"]))
+    local_rank = int(os.environ.get("LOCAL_RANK", 0))
+    ours = _own_device(device, local_rank)
     store, rank, n = next(dist.rendezvous("env://"))
     backend = "nccl" if ours.type == "cuda" else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=n)
-    processes = Processes(rank, n, int(os.environ["LOCAL_RANK"]), ours)
+    processes = Processes(rank, n, local_rank, ours)
     _interrupt_once()
     try:
         with processes.losses_explained(), _silent(not processes.is_first):
