@@ -207,7 +207,7 @@ def train_run(
         watchers.append(tester)
     state = checkpoint if checkpoint and "model" in checkpoint else None
     if processes.n > 1:
-        watchers.append(TrainTogether(processes, state and state["states"]))
+        watchers.append(TrainTogether(processes, state))
     learner = new_learner(recipe, shared_bench(bench, processes), watchers)
     train_together(learner, processes, seed)
 

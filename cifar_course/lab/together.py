@@ -245,16 +245,16 @@ class TrainTogether(Callback):
     def __init__(
         self,
         processes: Processes,
-        states: list[dict] | None = None,                # `random_states`, to go on with
-    ):
+        state: dict | None = None,                       # to go on with: its "states" are those
+    ):                                                   # of `random_states`
         self.processes = processes
-        self.states = states
+        self.state = state
 
     def before_fit(self, learner):
         "Draw as we did before an interruption, each process its own numbers."
-        if self.states is not None:
-            _set_random_state(self.states[self.processes.rank])
-        self.states = None
+        if self.state is not None:
+            _set_random_state(self.state["states"][self.processes.rank])
+        self.state = None
 
     def before_epoch(self, learner):
         "Begin to count the pictures of our share."
