@@ -902,7 +902,7 @@ def _add_measuring(commands: _Commands) -> None:
     add("--out", default=".", help="the folder to write to (the one you are in)")
     add("--jobs", type=_whole(1), default=2,
         help="of a comparison: how many runs at the same time on this machine (2)")
-    add("--backend", choices=("loky", "dask", "ray"), default="loky",
+    add("--backend", choices=("loky", "dask"), default="loky",
         help="of a comparison: where the runs are made (loky: processes of this machine)")
     add("--scheduler", metavar="ADDRESS",
         help="of the cluster that --backend names, such as tcp://ADDRESS:8786")
@@ -962,7 +962,7 @@ def _check_processes(args: argparse.Namespace) -> None:
     "A `ValueError` where `torchrun` has started several processes of what is for one."
     if int(os.environ.get("WORLD_SIZE", 1)) == 1 or args.run_command is run_train:
         return
-    if os.environ.get("RANK", "0") != "0":                        # the first one says it
+    if os.environ.get("RANK", "0") != "0":               # the first one says it
         sys.exit(1)
     raise ValueError("torchrun starts several processes, but only train is for several: "
                      "start this command without it")

@@ -370,9 +370,8 @@ def augment(
 ) -> Tensor:                                             # floats 0…255, same shape
     """A random variant of each picture; every picture has draws of its own.
 
-    With `among` they get the draws that they would have in the whole batch: processes that
-    share it need no more. A `ValueError` for a zoom outside 0…1, and for turning pictures that
-    are not square."""
+    With `among` they are those that it would have in the whole batch. A `ValueError` for a zoom
+    outside 0…1, and for turning pictures that are not square."""
     if not 0 <= zoom < 1:
         raise ValueError(f"zoom is {zoom}: choose a share from 0 up to, not including, 1")
     x = check_images(images).float()

@@ -23,7 +23,7 @@ from ..data.dataset import Dataset
 @dataclass(frozen=True)
 class Backend:
     "Where runs are made, in joblib's words."
-    name: str = "loky"                                   # processes here; or dask, or ray
+    name: str = "loky"                                   # processes here; or dask
     scheduler: str | None = None                         # of a cluster: its address
 
 HERE = Backend()
@@ -37,12 +37,11 @@ def end_workers() -> None:
     get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
 # %% ../../nbs/lib/studies/backends.ipynb #2bf3e372
-def _extra(name: str):
-    "A package that is an extra; a `ValueError` says how to get it."
-    if importlib.util.find_spec(name) is None:
-        remedy = "pip install ray" if name == "ray" else 'pip install "cifar_course[cluster]"'
-        raise ValueError(f"this backend needs a package that is not there: {remedy}")
-    return importlib.import_module(name)
+def _distributed():
+    "Dask's package, which is an extra; a `ValueError` says how to get it."
+    if importlib.util.find_spec("distributed") is None:
+        raise ValueError('Dask needs an extra: pip install "cifar_course[cluster]"')
+    return importlib.import_module("distributed")
 
 _SAME = ("python", "torch", "numpy", "system", "device", "bfloat16")
 
@@ -66,7 +65,7 @@ def _check_workers(client) -> None:
 @contextmanager
 def _dask(scheduler: str | None, data: Dataset) -> Iterator[int]:
     "Dask's workers make the runs within the block; each of them gets the data once."
-    distributed = _extra("distributed")
+    distributed = _distributed()
     if not scheduler:
         raise ValueError("say where the scheduler is: --scheduler tcp://ADDRESS:8786")
     try:
@@ -83,18 +82,6 @@ def _dask(scheduler: str | None, data: Dataset) -> Iterator[int]:
                 raise RunsLost("workers have died again and again: they may have too little "
                                "memory") from error
 
-@contextmanager
-def _ray(scheduler: str | None) -> Iterator[int]:
-    "Ray's workers make the runs within the block."
-    ray = _extra("ray")
-    importlib.import_module("ray.util.joblib").register_ray()
-    ray.init(address=scheduler, log_to_driver=False)
-    try:
-        with joblib.parallel_config("ray"):
-            yield -1
-    finally:
-        ray.shutdown()
-
 # %% ../../nbs/lib/studies/backends.ipynb #b0c99156
 @contextmanager
 def at_work(
@@ -108,9 +95,6 @@ def at_work(
     could not make good for a worker's death."""
     if backend.name == "dask":
         with _dask(backend.scheduler, data) as n_workers:
-            yield n_workers
-    elif backend.name == "ray":
-        with _ray(backend.scheduler) as n_workers:
             yield n_workers
     else:
         try:
