@@ -5,13 +5,14 @@
 # %% auto #0
 __all__ = ['print_table', 'tell', 'hint', 'print_summary', 'parse_value', 'parse_changes', 'find_recipe', 'recipe_to_train',
            'new_folder', 'load', 'run_train', 'run_evaluate', 'run_predict', 'run_export', 'run_search', 'run_data',
-           'run_recipes', 'run_runs', 'run_report', 'run_record', 'run_drift', 'build_parser', 'main', 'Forgiving',
-           'program']
+           'run_recipes', 'run_runs', 'run_report', 'run_record', 'run_drift', 'build_parser', 'main', 'captured',
+           'Forgiving', 'program']
 
 # %% ../nbs/lib/cli.ipynb #09d35e8f
 import argparse
 import ast
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -984,6 +985,16 @@ def _said(error: Exception) -> str:
     elif isinstance(error, OSError) and error.filename is not None:
         text = f"{error.filename}: {error.strerror}"
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+# %% ../nbs/lib/cli.ipynb #037647b7
+def captured(
+    *words,                                              # of a command: texts, paths, numbers
+) -> tuple[int, str, str]:                               # exit status, output, errors
+    "Run one command in this process, and give back what a terminal would show."
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main([str(word) for word in words])
+    return status, out.getvalue(), err.getvalue()
 
 # %% ../nbs/lib/cli.ipynb #9b9bcf83
 class Forgiving:

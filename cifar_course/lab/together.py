@@ -9,6 +9,7 @@ __all__ = ['ALONE', 'ProcessLost', 'Processes', 'n_processes', 'joined', 'Shared
 # %% ../../nbs/lib/lab/together.ipynb #44855e91
 import contextlib
 import inspect
+import itertools
 import math
 import os
 import signal
@@ -93,6 +94,8 @@ def n_processes() -> int:
     "How many processes `torchrun` has started, as it says in the environment."
     return int(os.environ.get("WORLD_SIZE", 1))
 
+_times_joined = itertools.count()
+
 @contextmanager
 def joined(
     device: str | None = None,                           # of the first process: cpu or cuda
@@ -108,6 +111,8 @@ def joined(
     local_rank = int(os.environ.get("LOCAL_RANK", 0))
     ours = _own_device(device, local_rank)
     store, rank, n = next(dist.rendezvous("env://"))
+    # what earlier groups have left in the store is not ours
+    store = dist.PrefixStore(f"joined {next(_times_joined)}", store)
     backend = "nccl" if ours.type == "cuda" else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=n)
     processes = Processes(rank, n, local_rank, ours)

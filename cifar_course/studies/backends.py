@@ -62,6 +62,8 @@ def _check_workers(client) -> None:
                                  f"machine {ours[name]}: they must be the same")
 
 # %% ../../nbs/lib/studies/backends.ipynb #fa404e61
+_PATIENCE = 10                                           # seconds to wait for a scheduler
+
 @contextmanager
 def _dask(scheduler: str | None, data: Dataset) -> Iterator[int]:
     "Dask's workers make the runs within the block; each of them gets the data once."
@@ -69,7 +71,7 @@ def _dask(scheduler: str | None, data: Dataset) -> Iterator[int]:
     if not scheduler:
         raise ValueError("say where the scheduler is: --scheduler tcp://ADDRESS:8786")
     try:
-        client = distributed.Client(scheduler, timeout=10, set_as_default=False)
+        client = distributed.Client(scheduler, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ValueError(f"no scheduler answers at {scheduler}: start one with dask "
                          "scheduler, which says its address") from error
