@@ -132,7 +132,8 @@ class Explorer(ipywidgets.VBox):
 # %% ../../nbs/lib/show/explorers.ipynb #fd59d264
 def _title(ax: Axes, settings: dict) -> None:
     "The settings above the axes' own title, in plain text."
-    text = ", ".join(f"{name} {value}" for name, value in settings.items())
+    words = [f"{name.replace('_', ' ')} {value}" for name, value in settings.items()]
+    text = ", ".join(words)
     own = ax.title.get_text()
     if ax.title.get_parse_math():                        # its own title may hold a formula
         text = text.replace("$", r"\$")
