@@ -48,7 +48,11 @@ check_pictures_needed = Exercise(
 def check_repaired(
     different: dict,                                     # diff_recipes(lab1, yours)
 ) -> None:
-    "Raise `WrongAnswer` unless training pictures validate, and nothing else changed."
+    """Raise `WrongAnswer` unless training pictures validate, and nothing else changed.
+
+    `NotImplementedError` where nothing has changed yet."""
+    if not different:
+        raise NotImplementedError("Exercise 11.2: both recipes are still the same, change one")
     if "validation" not in different:
         raise wrong_answer("11.2", "validation is the same in both recipes",
                            "diff_recipes(lab1, repaired), in this order")
