@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .engine import Exercise, number_of, text_of, wrong_answer
+from .engine import Exercise, NotAnswered, number_of, text_of, wrong_answer
 from ..convnet import ResNet, conv2d, receptive_field
 
 # %% ../../nbs/lib/checks/convnet.ipynb #0da2f4c3
@@ -214,7 +214,7 @@ def check_unmoved(
 ) -> None:
     "Raise `WrongAnswer` unless it is how often a move to the right changes nothing."
     if places is ...:
-        raise NotImplementedError("Exercise 10.6: put your three numbers in place of the dots")
+        raise NotAnswered("Exercise 10.6: put your three numbers in place of the dots")
     if isinstance(places, (torch.Tensor, np.ndarray)):
         places = places.tolist()
     if not isinstance(places, (tuple, list)) or len(places) != 3:

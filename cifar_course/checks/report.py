@@ -8,7 +8,7 @@ __all__ = ['check_pictures_needed', 'check_repaired', 'check_overfits', 'check_c
 # %% ../../nbs/lib/checks/report.ipynb #39133f66
 import math
 
-from .engine import Exercise, number_of, wrong_answer
+from .engine import Exercise, NotAnswered, number_of, wrong_answer
 from ..report import diagnose
 
 # %% ../../nbs/lib/checks/report.ipynb #49a97af9
@@ -50,9 +50,9 @@ def check_repaired(
 ) -> None:
     """Raise `WrongAnswer` unless training pictures validate, and nothing else changed.
 
-    `NotImplementedError` where nothing has changed yet."""
+    `NotAnswered` where nothing has changed yet."""
     if not different:
-        raise NotImplementedError("Exercise 11.2: both recipes are still the same, change one")
+        raise NotAnswered("Exercise 11.2: both recipes are still the same, change one")
     if "validation" not in different:
         raise wrong_answer("11.2", "validation is the same in both recipes",
                            "diff_recipes(lab1, repaired), in this order")

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .engine import Exercise, number_of, text_of, wrong_answer
+from .engine import Exercise, NotAnswered, number_of, text_of, wrong_answer
 from ..sequences import lstm_step, rnn_step
 
 # %% ../../nbs/lib/checks/sequences.ipynb #6fbd5082
@@ -147,12 +147,12 @@ check_gru_step = Exercise(
 
 # %% ../../nbs/lib/checks/sequences.ipynb #37469e89
 def _call(number: str, answer: Callable) -> object:
-    "What an answer without arguments gives; a stub's error as it is."
+    "What an answer without arguments gives; a stub is `NotAnswered`."
     try:
         return answer()
     except Exception as error:
         if isinstance(error, NotImplementedError) and str(error).startswith("Exercise"):
-            raise
+            raise NotAnswered(str(error)) from None
         problem = f"it raised {type(error).__name__}: {str(error)[:200]}"
         raise wrong_answer(number, problem) from error
 
@@ -185,7 +185,7 @@ def check_resting_places(
 ) -> None:
     "12.3: the state of h ← tanh(u h) after 1,000 steps from 1, for u = .5, 1, 2 and -2."
     if places is ...:
-        raise NotImplementedError("Exercise 12.3: put your four numbers in place of the dots")
+        raise NotAnswered("Exercise 12.3: put your four numbers in place of the dots")
     places = _tensor("12.3", places, (4,), "four numbers")
     for u, place, hint in zip(_FACTORS, places.tolist(), _RESTS):
         h = 1.

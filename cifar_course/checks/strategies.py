@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import torch
 
-from .engine import Exercise, number_of, text_of, wrong_answer
+from .engine import Exercise, NotAnswered, number_of, text_of, wrong_answer
 from ..strategies import early_stop
 
 # %% ../../nbs/lib/checks/strategies.ipynb #69aa6335
@@ -307,7 +307,7 @@ check_softened_weights = Exercise(
 def _rows_of_two(said) -> torch.Tensor:
     "Three rows of two numbers as a tensor; `WrongAnswer` for anything else."
     if said is ...:
-        raise NotImplementedError("Exercise 9.5: put three rows of probabilities for the dots")
+        raise NotAnswered("Exercise 9.5: put three rows of probabilities for the dots")
     try:
         rows = torch.stack([torch.as_tensor(row, dtype=torch.float64) for row in said])
     except (TypeError, ValueError, RuntimeError):
