@@ -15,7 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .engine import Exercise, NotAnswered, number_of, text_of, wrong_answer
+from cifar_course.checks.engine import (
+    Exercise,
+    NotAnswered,
+    number_of,
+    result_of,
+    text_of,
+    wrong_answer,
+)
 from ..sequences import lstm_step, rnn_step
 
 # %% ../../nbs/lib/checks/sequences.ipynb #6fbd5082
@@ -146,16 +153,6 @@ check_gru_step = Exercise(
 )
 
 # %% ../../nbs/lib/checks/sequences.ipynb #37469e89
-def _call(number: str, answer: Callable) -> object:
-    "What an answer without arguments gives; a stub is `NotAnswered`."
-    try:
-        return answer()
-    except Exception as error:
-        if isinstance(error, NotImplementedError) and str(error).startswith("Exercise"):
-            raise NotAnswered(str(error)) from None
-        problem = f"it raised {type(error).__name__}: {str(error)[:200]}"
-        raise wrong_answer(number, problem) from error
-
 def _tensor(number: str, given: object, shape: tuple, what: str) -> Tensor:
     "What was handed in as a tensor of that shape, without gradients."
     if given is None:
@@ -263,7 +260,7 @@ def check_counting_cell(
     answer: Callable,  # () to input_weight (4, 2), state_weight (4, 1), bias (4,)
 ) -> None:
     "12.5: weights with which the cell of `lstm_step` counts ones since it was set back."
-    given = _call("12.5", answer)
+    given = result_of("12.5", answer)
     if not isinstance(given, (tuple, list)) or len(given) != 3:
         problem = f"expected three tensors of weights, got {text_of(given)}"
         raise wrong_answer("12.5", problem)
