@@ -11,27 +11,28 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent.parent / "cifar_course"
 
-DRAWS = ("show", "report", "checks.report")              # seaborn, and what that loads
+DRAWS = ("show", "report", "checks.report")
 
 # package: the modules of ours that may load it on import, or all of a room
 MAY_LOAD = {
-    "IPython": (*DRAWS, "lab.page", "lab.compare"),                    # by seaborn's ipywidgets
+    "IPython": ("show.explorers",),                                    # by ipywidgets
     "PIL": (*DRAWS, "data.pictures", "lab", "studies.runner", "web.live",
             "optimizers", "strategies", "training", "checks.strategies"),   # by matplotlib
     "certifi": ("data.download",),
     "fastcore": (),
-    "ipywidgets": (*DRAWS, "lab.page", "lab.compare"),                 # by seaborn
+    "ipywidgets": ("show.explorers",),
     "jinja2": ("lab.page", "lab.compare"),
     "joblib": ("studies.backends", "studies.runner"),
     "matplotlib": (*DRAWS, "lab", "studies.runner",
                    "optimizers", "strategies", "training", "checks.strategies"),
     "nbdev": (),
-    "pandas": (*DRAWS, "lab.page", "lab.compare"),                     # by seaborn
+    "pandas": (),
     "platformdirs": (*DRAWS, "data", "lab.page", "lab.compare"),
     "pooch": (),
     "pydantic": ("cli", "lab", "studies", "web.live"),              # by the records
     "requests": (),
-    "seaborn": (*DRAWS, "lab.page", "lab.compare"),
+    "scipy": (),
+    "seaborn": (),
     "sklearn": (),
     "tabulate": ("show.tables", "studies", "web.live"),
     "torchvision": (),

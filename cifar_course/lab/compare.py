@@ -7,6 +7,7 @@ __all__ = ['is_run', 'run_row', 'list_runs', 'different_settings', 'results_tabl
            'fill_page', 'comparison', 'write_comparison', 'remove_run']
 
 # %% ../../nbs/lib/lab/compare.ipynb #b7a6c91d
+import itertools
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +15,6 @@ from pathlib import Path
 import jinja2
 import matplotlib
 import matplotlib.pyplot as plt
-import seaborn as sns
 from matplotlib.axes import Axes
 
 from ..core import atomic_path
@@ -24,6 +24,7 @@ from .claim import CLAIM, RUN_FILES, remove_leftovers
 from .files import read_history, read_metrics, read_run_recipe
 from .recipe import flatten_recipe
 from ..report import accuracy_interval, embed
+from ..show.plots import CHART_STYLE, PALETTE
 
 # %% ../../nbs/lib/lab/compare.ipynb #fc6f2a9d
 def is_run(folder: Path) -> bool:
@@ -136,8 +137,7 @@ def _plot_curves(
     ax: Axes,
 ) -> None:
     "Training (dashed) and validation curves of all runs, one colour a run."
-    colours = sns.color_palette("colorblind", len(histories))
-    for (name, history), colour in zip(histories.items(), colours):
+    for (name, history), colour in zip(histories.items(), itertools.cycle(PALETTE)):
         epochs = [row["epoch"] for row in history]
         train = [row[f"train_{quantity}"] for row in history]
         validation = [row[f"validation_{quantity}"] for row in history]
@@ -154,7 +154,7 @@ def curves_figure(
     quantity: str,                                       # loss or accuracy
 ) -> dict[str, str]:
     "Training and validation curves of all runs, as {src, alt, caption} for a page."
-    with sns.axes_style("whitegrid"):
+    with plt.rc_context(CHART_STYLE):
         ax = plt.figure(figsize=(6.4, 3.6), layout="constrained").add_subplot()
     _plot_curves(histories, quantity, ax)
     ax.locator_params(axis="x", integer=True)

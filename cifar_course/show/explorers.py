@@ -14,11 +14,12 @@ from collections.abc import Callable
 
 import ipywidgets
 import matplotlib.pyplot as plt
-import seaborn as sns
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from .plots import CHART_STYLE
 
 # %% ../../nbs/lib/show/explorers.ipynb #160d0e74
 def picture(
@@ -69,7 +70,7 @@ class Explorer(ipywidgets.VBox):
         self.plot = plot
         self.controls = controls
         self.alt = alt
-        with sns.axes_style("whitegrid"):
+        with rc_context(CHART_STYLE):
             self.figure = Figure(figsize, dpi=90, layout="constrained")   # that no window owns
             self.axes = self.figure.subplots(1, n_axes)
         for ax in self.figure.axes:
@@ -157,7 +158,7 @@ def show_settings(
     side_by_side = n_axes == 1 and width * n <= 8        # inches
     n_rows, n_columns = (1, n) if side_by_side else (n, n_axes)
     width, height = (width * n, height) if side_by_side else (width, height * n)
-    with sns.axes_style("whitegrid"):
+    with rc_context(CHART_STYLE):
         figure = plt.figure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(n_rows, n_columns, squeeze=False)
     plt.close(figure)                                    # the cell shows what it returns
