@@ -43,7 +43,6 @@ check_merge = Exercise(
         _SQUARE,
         _OBLONG,
         _LARGE,
-        tuple(part.double() for part in _SQUARE),
         (torch.ones(1, 1), torch.ones(1), -torch.ones(1, 1), torch.zeros(1)),
     ],
     mistakes={
