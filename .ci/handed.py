@@ -3,7 +3,8 @@
     python .ci/handed.py nbs _proc
 
 Of every notebook: the words of its opening, the code of every exported function that is to be
-seen, in order, and options of cells that Quarto can read."""
+seen, in order, options of cells that Quarto can read, and a picture wherever a cell has a
+caption for one."""
 import json
 import sys
 from pathlib import Path
@@ -55,6 +56,20 @@ def faults_of_options(source):
     return []
 
 
+def faults_of_figures(path):
+    "Cells with a figure's caption that have been run, and show none."
+    faults = []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        text = "".join(cell["source"])
+        tags = cell["metadata"].get("tags", ())
+        if "#| fig-cap:" not in text or "pictures" in tags or "explorer" in tags:
+            continue
+        kinds = {kind for output in cell["outputs"] for kind in output.get("data", ())}
+        if not kinds & {"image/png", "image/svg+xml", "text/html"}:
+            faults.append(f"a figure is missing, see .ci/outputs.py: {code_of(text)[:60]!r}")
+    return faults
+
+
 def faults_of(source, handed):
     "What is lost between a notebook and what is handed over."
     faults = []
@@ -75,7 +90,7 @@ def faults_of(source, handed):
             place = found
     for text in cells_of(handed, "code"):
         faults += faults_of_options(text)
-    return faults
+    return faults + faults_of_figures(source)
 
 
 def main():

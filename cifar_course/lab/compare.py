@@ -13,7 +13,6 @@ from importlib.resources import files
 from pathlib import Path
 
 import jinja2
-import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
@@ -24,7 +23,7 @@ from .claim import CLAIM, RUN_FILES, remove_leftovers
 from .files import read_history, read_metrics, read_run_recipe
 from .recipe import flatten_recipe
 from ..report import accuracy_interval, embed
-from ..show.plots import CHART_STYLE, PALETTE
+from ..show.plots import CHART_STYLE, PALETTE, matplotlib_settings
 
 # %% ../../nbs/lib/lab/compare.ipynb #fc6f2a9d
 def is_run(folder: Path) -> bool:
@@ -154,7 +153,7 @@ def curves_figure(
     quantity: str,                                       # loss or accuracy
 ) -> dict[str, str]:
     "Training and validation curves of all runs, as {src, alt, caption} for a page."
-    with plt.rc_context(CHART_STYLE):
+    with matplotlib_settings(CHART_STYLE):
         ax = plt.figure(figsize=(6.4, 3.6), layout="constrained").add_subplot()
     _plot_curves(histories, quantity, ax)
     ax.locator_params(axis="x", integer=True)
@@ -218,7 +217,7 @@ def comparison(
     }
 
 # %% ../../nbs/lib/lab/compare.ipynb #ea8bc51b
-@matplotlib.rc_context({"text.usetex": False})           # whatever the user has set
+@matplotlib_settings({"text.usetex": False})             # whatever the user has set
 def write_comparison(
     folders: list[str | Path],                           # of runs, two or more
     path: str | Path,                                    # of the page

@@ -10,7 +10,6 @@ import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
-import matplotlib
 import torch
 
 from ..convnet import Views, describe_layers
@@ -52,6 +51,7 @@ from cifar_course.report import (
     diagnose,
     prediction_figures,
 )
+from ..show.plots import matplotlib_settings
 
 # %% ../../nbs/lib/lab/page.ipynb #97c8c760
 def last_loss(
@@ -178,7 +178,7 @@ def _advice(
     return {"findings": findings, "next": {"why": why, "command": command}}
 
 # %% ../../nbs/lib/lab/page.ipynb #fd134d1d
-@matplotlib.rc_context({"text.usetex": False})           # whatever the user has set
+@matplotlib_settings({"text.usetex": False})             # whatever the user has set
 def write_report(
     folder: str | Path,                                  # of a run, finished or not
     data: Dataset,                                       # that it was trained on

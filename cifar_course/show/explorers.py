@@ -14,12 +14,11 @@ from collections.abc import Callable
 
 import ipywidgets
 import matplotlib.pyplot as plt
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from .plots import CHART_STYLE
+from .plots import CHART_STYLE, matplotlib_settings
 
 # %% ../../nbs/lib/show/explorers.ipynb #160d0e74
 def picture(
@@ -70,7 +69,7 @@ class Explorer(ipywidgets.VBox):
         self.plot = plot
         self.controls = controls
         self.alt = alt
-        with rc_context(CHART_STYLE):
+        with matplotlib_settings(CHART_STYLE):
             self.figure = Figure(figsize, dpi=90, layout="constrained")   # that no window owns
             self.axes = self.figure.subplots(1, n_axes)
         for ax in self.figure.axes:
@@ -125,7 +124,7 @@ class Explorer(ipywidgets.VBox):
         "The result's picture in place of the last one."
         for ax in self.figure.axes:
             _wipe(ax)
-        with rc_context({"axes.titley": 1.02}):          # to look for a place takes long
+        with matplotlib_settings({"axes.titley": 1.02}): # to look for a place takes long
             self.plot(result, self.axes)
         self.image.value = picture(self.figure, self.alt)
         self.figure.set_layout_engine("none")            # laid out once: it takes a drawing
@@ -158,7 +157,7 @@ def show_settings(
     side_by_side = n_axes == 1 and width * n <= 8        # inches
     n_rows, n_columns = (1, n) if side_by_side else (n, n_axes)
     width, height = (width * n, height) if side_by_side else (width, height * n)
-    with rc_context(CHART_STYLE):
+    with matplotlib_settings(CHART_STYLE):
         figure = plt.figure(figsize=(width, height), layout="constrained")
         axes = figure.subplots(n_rows, n_columns, squeeze=False)
     plt.close(figure)                                    # the cell shows what it returns
