@@ -294,18 +294,29 @@ def _train(args: argparse.Namespace, job: _Job, data, processes) -> None:
     tell(args, f"Report: {write_report(job.folder, data)}")
 
 # %% ../nbs/lib/cli.ipynb #4f6a7f7b
+def _program() -> str:
+    "How this program was started, for who goes on with its run: alone, or by `torchrun`."
+    if os.environ.get("WORLD_SIZE", "1") == "1":         # processes
+        return "cifar-course"
+    words = ["torchrun"]
+    n_machines = os.environ.get("GROUP_WORLD_SIZE", "1")
+    if n_machines != "1":
+        where = "--rdzv-backend c10d --rdzv-endpoint ADDRESS:PORT"
+        words = ["on each machine,", *words, "--nnodes", n_machines, where]
+    n_here = os.environ.get("LOCAL_WORLD_SIZE", os.environ["WORLD_SIZE"])
+    words += ["--nproc-per-node", n_here, "-m cifar_course"]
+    return " ".join(words)
+
 def _say_what_is_left(folder: Path, root: str | None, resumable: bool) -> None:
     "After a stop: what the folder holds, and the commands that go on from there."
     quoted = shlex.quote(folder.as_posix())
     more = f" --root {shlex.quote(root)}" if root else ""
-    n = os.environ.get("WORLD_SIZE", "1")                 # processes
-    program = "cifar-course" if n == "1" else f"torchrun --nproc-per-node {n} -m cifar_course"
     left = []
     if (folder / "metrics.json").exists():
         left.append(f"the best weights so far and all figures are in {folder}; "
                     f"a report of them: cifar-course report {quoted}{more}")
     if resumable and _is_unfinished(folder):
-        left.append(f"go on with: {program} train --resume {quoted}{more}")
+        left.append(f"go on with: {_program()} train --resume {quoted}{more}")
     if not left:
         left.append("nothing was measured yet, and nothing was written")
     hint("Stopped: " + "; ".join(left))
