@@ -46,7 +46,9 @@ def max_pool2d(
     x: Tensor,      # maps (n, c, h, w)
     size: int = 2,  # side of a block, in pixels
 ) -> Tensor:        # (n, c, h // size, w // size)
-    "The largest number of each block, as `F.max_pool2d`; what does not fill one is left out."
+    """The largest number of each block, as `F.max_pool2d`; what does not fill one is left out.
+
+    Where several are largest they share the gradient, which PyTorch's gives to the first."""
     n, c, h, w = x.shape
     h, w = h // size, w // size
     blocks = x[:, :, :h * size, :w * size].reshape(n, c, h, size, w, size)

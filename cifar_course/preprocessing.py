@@ -24,7 +24,7 @@ from .doors import as_labels, as_share, as_size, as_tensor, in_short
 def check_bytes(
     images: Tensor,                                      # of any shape
 ) -> None:
-    "A `ValueError` for floats that cannot be pixels of 0…255, as they lie in 0…1 or below 0."
+    "A `ValueError` for numbers that are no pixels of 0…255: outside of that, or all in 0…1."
     if images.dtype == torch.uint8 or images.numel() == 0:
         return
     lowest, highest = (edge.item() for edge in images.aminmax())
