@@ -21,6 +21,10 @@ def _sigmoid_backward(dh, h): return dh * h * (1 - h)
 def _without_gradient(dh, h): return h * (1 - h)
 def _of_the_sum(dh, h): return dh * _sigmoid(h) * (1 - _sigmoid(h))
 def _half(dh, h): return dh * (1 - h)
+def _other_half(dh, h): return dh * h
+def _wrong_sign(dh, h): return dh * h * (h - 1)
+def _other_way_round(dh, h): return _sigmoid_backward(h, dh)
+def _shared_out(dh, h): return _sigmoid_backward(dh, h) / len(h)
 def _as_tanh(dh, h): return dh * (1 - h**2)
 def _as_relu(dh, h): return dh * (h > 0)
 
@@ -37,6 +41,10 @@ check_sigmoid_backward = Exercise(
         "the gradient dh is lost: multiply by it": _without_gradient,
         "h is the sigmoid already: no second one": _of_the_sum,
         "the derivative is a product of two factors": _half,
+        "the derivative is a product of two factors in h": _other_half,
+        "the sign: h grows with a": _wrong_sign,
+        "the order is dh, h": _other_way_round,
+        "each picture has its own slope; the mean was taken by the loss": _shared_out,
         "that is tanh's derivative": _as_tanh,
         "that is ReLU's way back": _as_relu,
     },
@@ -52,6 +60,18 @@ def _scale_backward(dz, x, s): return dz * s, (dz * x).sum(0)
 def _not_summed(dz, x, s): return dz * s, dz * x
 def _mean_taken(dz, x, s): return dz * s, (dz * x).mean(0)
 def _per_picture(dz, x, s): return dz * s, (dz * x).sum(1)
+def _a_row(dz, x, s): return dz * s, (dz * x).sum(0, keepdims=True)
+def _all_together(dz, x, s): return dz * s, (dz * x).sum()
+def _one_alone(dz, x, s): return dz * s
+def _as_bias(dz, x, s): return dz * s, dz.sum(0)
+def _with_scale(dz, x, s): return dz * s, (dz * x * s).sum(0)
+def _without_slope(dz, x, s): return np.broadcast_to(s, x.shape), x.sum(0)
+def _divided(dz, x, s): return dz / s, (dz * x).sum(0)
+def _forward_again(dz, x, s): return x * s, (dz * x).sum(0)
+def _both_summed(dz, x, s): return (dz * s).sum(0), (dz * x).sum(0)
+def _both_shared_out(dz, x, s): return dz * s / len(x), (dz * x).mean(0)
+def _of_the_first(dz, x, s): return dz * s, dz[0] * x[0]
+def _negative(dz, x, s): return dz * s, -(dz * x).sum(0)
 def _other_order(dz, x, s): return (dz * x).sum(0), dz * s
 def _crossed(dz, x, s): return dz * x, (dz * s).sum(0)
 def _summed_apart(dz, x, s): return dz * s, dz.sum(0) * x.sum(0)
@@ -68,6 +88,18 @@ check_scale_backward = Exercise(
         "the scale is used for every picture, a fork: add over the batch": _not_summed,
         "a sum over the batch: the mean was taken by the loss": _mean_taken,
         "one number for each unit: sum over the batch, axis 0": _per_picture,
+        "one number for each unit, in shape (k,)": _a_row,
+        "one number for each unit, not one for all": _all_together,
+        "two slopes are asked for, by x and by s": _one_alone,
+        "that is the slope by a bias, which adds": _as_bias,
+        "a product grows with s as fast as x says: no s in it": _with_scale,
+        "the slope dz is lost: multiply by it": _without_slope,
+        "the forward pass multiplies by s, and so does the way back": _divided,
+        "that is the forward pass again: what comes back is dz": _forward_again,
+        "x has a number for each picture, so nothing is added there": _both_summed,
+        "the mean was taken by the loss: no other division": _both_shared_out,
+        "every picture counts, not one alone": _of_the_first,
+        "the sign: more of s makes more of z where x is positive": _negative,
         "the order is x, s": _other_order,
         "the two are exchanged": _crossed,
         "multiply first, then add over the batch": _summed_apart,
@@ -76,13 +108,32 @@ check_scale_backward = Exercise(
 
 # %% ../../nbs/lib/checks/backprop.ipynb #c18afae4
 _P = np.array([[.6, .3, .1], [.2, .2, .6], [1., 0., 0.]])
-_DP = np.array([[1., 0., 0.], [-1., 2., .5], [3., -2., 1.]])
+_DP = np.array([[1., 0., 0.], [-1., 2., .25], [3., -2., 1.]])
 
 def _softmax_backward(dp, p): return p * (dp - (dp * p).sum(1, keepdims=True))
 
 def _own_only(dp, p): return dp * p * (1 - p)
 def _plain_mean(dp, p): return p * (dp - dp.mean(1, keepdims=True))
 def _over_batch(dp, p): return p * (dp - (dp * p).sum(0, keepdims=True))
+def _over_all(dp, p): return p * (dp - (dp * p).sum())
+def _across(dp, p): return p * (dp - (dp * p).sum(1))
+def _wrong_sign_of_softmax(dp, p): return p * ((dp * p).sum(1, keepdims=True) - dp)
+def _added(dp, p): return p * (dp + (dp * p).sum(1, keepdims=True))
+def _plain_sum(dp, p): return p * (dp - dp.sum(1, keepdims=True))
+def _one_way(dp, p): return dp * p
+def _divided_mean(dp, p): return p * (dp - (dp * p).mean(1, keepdims=True))
+def _as_log_softmax(dp, p): return dp - p * dp.sum(1, keepdims=True)
+
+def _slope_lost(dp, p): return p * (1 - p)
+def _other_way_alone(dp, p): return -p * (dp * p).sum(1, keepdims=True)
+def _scaled_in_part(dp, p): return p * dp - (dp * p).sum(1, keepdims=True)
+def _shared_among(dp, p): return _softmax_backward(dp, p) / len(p)
+
+def _once_more(dp, p):
+    exponentials = np.exp(p)
+    again = exponentials / exponentials.sum(1, keepdims=True)
+    return _softmax_backward(dp, again)
+
 def _not_scaled(dp, p): return dp - (dp * p).sum(1, keepdims=True)
 def _as_cross_entropy(dp, p): return p - dp
 
@@ -99,6 +150,20 @@ check_softmax_backward = Exercise(
         "each logit moves all probabilities, not only its own": _own_only,
         "the mean is weighted by the probabilities": _plain_mean,
         "each picture by itself: sum over the classes, axis 1": _over_batch,
+        "each picture by itself: sum over the classes, axis 1, not over all": _over_all,
+        "a picture's sum belongs to its row: a column (n, 1)": _across,
+        "the sign: a probability grows with its own logit": _wrong_sign_of_softmax,
+        "the second way, through the sum, makes the probabilities smaller": _added,
+        "each dp counts by its probability": _plain_sum,
+        "a logit moves the other probabilities, too, through the sum": _one_way,
+        "the probabilities are the weights of that mean already: no other division":
+            _divided_mean,
+        "that is the way back of the softmax's logarithm": _as_log_softmax,
+        "p is the softmax already: no second one": _once_more,
+        "the slope dp is lost": _slope_lost,
+        "that is the second way alone": _other_way_alone,
+        "the factor p belongs to both ways": _scaled_in_part,
+        "the mean was taken by the loss: no division by the pictures": _shared_among,
         "the factor p in front is missing": _not_scaled,
         "that is softmax and cross-entropy together": _as_cross_entropy,
     },
@@ -125,13 +190,17 @@ def _loss_after(lr: float) -> float:
     return loss
 
 def check_last_good_rate(rate) -> None:
-    "Does a step at `rate` help, and one a twentieth larger no more? Else a `WrongAnswer`."
+    "Is it the last of the slider's rates at which a step helps? Else a `WrongAnswer`."
     rate = number_of("6.4", rate, "the rate")
     if not 0 < rate < 100:
         raise wrong_answer("6.4", f"the rate is {rate:g}", "the slider goes from .05 to 5")
+    stop = round(rate * 20) / 20
+    if abs(rate - stop) > .0005:
+        problem = f"the slider does not stop at {rate:g}"
+        raise wrong_answer("6.4", problem, "it goes from .05 to 5 in steps of .05")
     before = _loss_after(0)
-    if _loss_after(rate) >= before:
+    if _loss_after(stop) >= before:
         raise wrong_answer("6.4", f"at {rate:g} the step makes the loss worse: try a lower one")
-    if _loss_after(rate + .05) < before:
-        raise wrong_answer("6.4", f"at {rate + .05:g} the step helps still: try a higher one")
+    if _loss_after(stop + .05) < before:
+        raise wrong_answer("6.4", f"at {stop + .05:g} the step helps still: try a higher one")
     print("Exercise 6.4: passed")

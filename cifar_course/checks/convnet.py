@@ -22,6 +22,10 @@ def _frame_on_one_side(n, s, p, d): return (n + p - s) // d + 1
 def _without_padding(n, s, p, d): return (n - s) // d + 1
 def _without_stride(n, s, p, d): return n + 2 * p - s + 1
 def _rounded_up(n, s, p, d): return -(-(n + 2 * p - s) // d) + 1
+def _to_the_nearest(n, s, p, d): return round((n + 2 * p - s) / d) + 1
+def _added_too_early(n, s, p, d): return (n + 2 * p - s + 1) // d
+def _only_size_divided(n, s, p, d): return n + 2 * p - s // d + 1
+def _size_left_out(n, s, p, d): return (n + 2 * p) // d
 def _not_rounded(n, s, p, d): return (n + 2 * p - s) / d + 1
 
 check_output_side = Exercise(
@@ -41,6 +45,10 @@ check_output_side = Exercise(
         "the padding is left out": _without_padding,
         "the stride is left out": _without_stride,
         "a window that does not fit whole is left out: round down": _rounded_up,
+        "a window that does not fit whole is left out: not to the nearest": _to_the_nearest,
+        "the 1 is the first window, not a pixel: divide first, then add it": _added_too_early,
+        "all of the way is divided by the stride: brackets are missing": _only_size_divided,
+        "the first window takes room itself: its size is left out": _size_left_out,
         "a whole number is asked for: //, not /": _not_rounded,
     },
 )
@@ -53,6 +61,10 @@ def _one_bias(m, n, s): return m * s * s * n + 1
 def _bias_per_input(m, n, s): return m * s * s * n + m
 def _one_map_each(m, n, s): return (s * s + 1) * n
 def _filters_in_a_line(m, n, s): return (m * s + 1) * n
+def _one_filter(m, n, s): return m * s * s + 1
+def _bias_per_place(m, n, s): return (m + 1) * s * s * n
+def _two_sides_added(m, n, s): return (m * 2 * s + 1) * n
+def _dense(m, n, s): return (m + 1) * n
 def _bias_per_pair(m, n, s): return m * (s * s + 1) * n
 
 check_conv_parameters = Exercise(
@@ -70,6 +82,10 @@ check_conv_parameters = Exercise(
         "one bias per output map, not per input map": _bias_per_input,
         "each filter looks at all maps below": _one_map_each,
         "a filter has size × size places": _filters_in_a_line,
+        "that is one filter: there is one for each map above": _one_filter,
+        "a filter has one bias, not one for each of its places": _bias_per_place,
+        "a filter has size × size places, not 2 · size": _two_sides_added,
+        "a filter looks at size × size places of each map below": _dense,
         "a filter has one bias, not one for each map below": _bias_per_pair,
     },
 )
@@ -77,6 +93,7 @@ check_conv_parameters = Exercise(
 # %% ../../nbs/lib/checks/convnet.ipynb #f12a6318
 _PICTURE = torch.arange(126.).view(3, 6, 7).sin()
 _FILTER = torch.arange(27.).view(3, 3, 3).cos()
+_LARGE_FILTER = torch.arange(75.).view(3, 5, 5).cos()
 
 def _convolve(x, w, d, padding=0):
     "One picture (c, h, w), one filter (c, s, s), one map."
@@ -91,11 +108,16 @@ def _stride_left_out(x, w, d): return _convolve(x, w, 1)
 def _down_only(x, w, d): return _convolve(x, w, 1)[::d]
 def _across_only(x, w, d): return _convolve(x, w, 1)[:, ::d]
 
+def _first_channel(x, w, d): return _convolve(x[:1], w[:1], d)
+def _mean_of_channels(x, w, d): return _convolve(x, w, d) / len(x)
+
 def _map_per_channel(x, w, d):
     maps = [_convolve(x[c:c + 1], w[c:c + 1], d) for c in range(len(x))]
     return torch.stack(maps)
 
-_CONVOLUTIONS = ("F.conv1d", "F.conv2d", "F.conv3d", "F.conv_transpose2d", "F.unfold", "unfold")
+_CONVOLUTIONS = ("F.conv1d", "F.conv2d", "F.conv3d", "F.conv_transpose1d",
+                 "F.conv_transpose2d", "F.conv_transpose3d", "conv_tbc", "convolution",
+                 "mkldnn_convolution", "F.unfold", "unfold", "unfold_copy")
 
 check_convolve = Exercise(
     "10.3",
@@ -106,12 +128,15 @@ check_convolve = Exercise(
         (_PICTURE[:1, :, :3], _FILTER[:1, :2, :2], 1),
         (_PICTURE[:, :3, :3], _FILTER, 3),
         (_PICTURE[:2], _FILTER[:2, :1, :1], 3),
+        (_PICTURE, _LARGE_FILTER, 1),
         (1e4 * _PICTURE, _FILTER, 4),
     ],
     mistakes={
         "the filter is turned round: lay it on the picture as it is": _turned,
         "rows and columns of the filter are exchanged": _transposed,
         "the sum goes over the channels too: one map, not one per channel": _map_per_channel,
+        "the sum goes over the channels too, not only over the first": _first_channel,
+        "the channels are added up: a sum, not their mean": _mean_of_channels,
         "one window is missing in each direction": _window_missing,
         "no padding is asked for": _padded,
         "a sum, not a mean": _mean_of_window,
@@ -126,6 +151,7 @@ check_convolve = Exercise(
 # %% ../../nbs/lib/checks/convnet.ipynb #b2a32630
 _NUMBERS = torch.tensor([3., 1., 4., 1.5, 5., 9., 2., 6., 5.5, 3.5,
                          5.8, 8., -9., 7., -9.5, 3.2, 2.4, -3., 8.5, 4.4])
+_LOW = 1e4 * (torch.arange(120.).view(2, 3, 4, 5).sin() - 2)       # all below -1e4
 
 def _pool(x, s, d): return F.max_pool2d(x, s, d)
 
@@ -134,14 +160,21 @@ def _no_overlap(x, s, d): return F.max_pool2d(x, s)
 def _by_one(x, s, d): return F.max_pool2d(x, s, 1)
 def _rest_too(x, s, d): return F.max_pool2d(x, s, d, ceil_mode=True)
 def _over_channels(x, s, d): return _pool(x, s, d).amax(1, keepdim=True)
+def _smallest(x, s, d): return -_pool(-x, s, d)
+def _without_sign(x, s, d): return _pool(x.abs(), s, d)
+def _down_only(x, s, d): return F.max_pool2d(x, s, (d, 1))
+def _across_only(x, s, d): return F.max_pool2d(x, s, (1, d))
 def _with_zeros(x, s, d): return _pool(x, s, d).clamp(min=0)
 def _size_of_step(x, s, d): return F.max_pool2d(x, d, d)
 def _exchanged(x, s, d): return F.max_pool2d(x, d, s)
 def _first_of_window(x, s, d): return F.max_pool2d(x[..., :1 - s or None, :1 - s or None], 1, d)
 
-_POOLINGS = ("F.max_pool1d", "F.max_pool2d", "F.max_pool3d", "F.adaptive_max_pool2d",
-             "F.unfold", "unfold", "F.fractional_max_pool2d", "F.max_pool1d_with_indices",
-             "F.max_pool2d_with_indices", "F.max_pool3d_with_indices")
+_POOLINGS = ("F.max_pool1d", "F.max_pool2d", "F.max_pool3d", "F.adaptive_max_pool1d",
+             "F.adaptive_max_pool2d", "F.adaptive_max_pool3d", "F.fractional_max_pool2d",
+             "F.adaptive_max_pool1d_with_indices", "F.adaptive_max_pool2d_with_indices",
+             "F.adaptive_max_pool3d_with_indices", "F.unfold", "unfold", "unfold_copy",
+             "F.max_pool1d_with_indices", "F.max_pool2d_with_indices",
+             "F.max_pool3d_with_indices")
 
 check_pool = Exercise(
     "10.4",
@@ -154,6 +187,7 @@ check_pool = Exercise(
         (_NUMBERS.view(1, 1, 4, 5), 2, 3),
         (_NUMBERS[:6].view(1, 1, 3, 2), 1, 1),
         (1e4 * _NUMBERS.view(1, 1, 4, 5), 3, 1),
+        (_LOW, 2, 1),
     ],
     mistakes={
         "a mean, not the largest": _mean_pool,
@@ -163,6 +197,10 @@ check_pool = Exercise(
         "only one number of each window is looked at": _first_of_window,
         "all channels are taken together: each map is pooled by itself": _over_channels,
         "a frame of zeros is larger than negative numbers": _with_zeros,
+        "the smallest, not the largest": _smallest,
+        "the largest with its sign, not the largest by size": _without_sign,
+        "the window moves by the stride in both directions, not only down": _down_only,
+        "the window moves by the stride in both directions, not only across": _across_only,
         "size and stride are exchanged": _exchanged,
         "the window has its own size, not that of the step": _size_of_step,
     },
@@ -177,6 +215,10 @@ def _without_pooling(n): return 1 + 2 * n
 def _pooling_sees_one(n): return 1 + 2 * (2**n - 1)
 def _same_steps(n): return 1 + 3 * n
 def _from_nothing(n): return 3 * (2**n - 1)
+def _a_block_less(n): return 3 * 2**(n - 1) - 2
+def _a_block_more(n): return _field(n + 1)
+def _exclusive_or(n): return 3 * (2 ^ n) - 2
+def _exclusive_or_at_the_end(n): return (3 * 2) ^ (n - 2)
 def _doubled_too_early(n): return 1 + sum(4 * 2**i for i in range(n))
 
 check_receptive_field = Exercise(
@@ -189,6 +231,10 @@ check_receptive_field = Exercise(
         "pooling itself sees two places, so it adds one step": _pooling_sees_one,
         "steps between neighbours double with each pooling": _same_steps,
         "it begins with one pixel": _from_nothing,
+        "that is the field a block earlier": _a_block_less,
+        "that is the field a block later": _a_block_more,
+        "in Python a power is written **, and ^ is something else": _exclusive_or,
+        "in Python ^ is no power: that is written **": _exclusive_or_at_the_end,
         "the step doubles after the pooling, not before it": _doubled_too_early,
     },
 )
@@ -206,6 +252,10 @@ _UNMOVED_HINTS = {                                       # what was handed in: w
     (56, 56, 56): "a step may leave the block, not only the map",
     (32, 32, 32): "two poolings have larger blocks than one",
     (48, 48, 56): "the 1 moves to the right only",
+    (28, 28, 42): "the 1 may stand in the last column too",
+    (0, 0, 0): "a step inside a block changes nothing",
+    (64, 64, 64): "a step out of a block changes the pooled map",
+    (50, 50, 75): "the places are to be counted, not in percent",
     (.5, .5, .75): "the places are to be counted, not their share",
 }
 

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.jit import ScriptFunction, ScriptModule
 from torch.overrides import TorchFunctionMode, resolve_name
 
 # %% ../../nbs/lib/checks/engine.ipynb #22121a08
@@ -75,13 +76,23 @@ def text_of(
 ) -> str:
     "A value as a text short enough for a message."
     if isinstance(value, (tuple, list)) and len(value) < 9:
-        return f"({', '.join(map(text_of, value))})"
-    if isinstance(value, np.ndarray):
-        return _text_of_tensor(torch.from_numpy(value)).replace("tensor", "array")
+        parts = ", ".join(map(text_of, value))
+        return f"[{parts}]" if isinstance(value, list) else f"({parts})"
     if isinstance(value, Tensor):
         return _text_of_tensor(value)
+    if isinstance(value, np.ndarray) and isinstance(_as_tensor(value), Tensor):
+        return _text_of_tensor(_as_tensor(value)).replace("tensor", "array")
     text = repr(value)
     return text if len(text) < 200 else f"{text[:200]}…"
+
+def _as_tensor(value: np.ndarray | np.generic) -> Tensor | np.ndarray | np.generic:
+    "As a tensor; as it came where PyTorch has no such type, such as text."
+    if value.dtype == np.longdouble:
+        value = value.astype(np.float64)
+    try:
+        return torch.as_tensor(np.array(value))
+    except TypeError:
+        return value
 
 def _text_of_tensor(value: Tensor) -> str:
     "The numbers of a small tensor, the type of a large one; of both the shape."
@@ -152,8 +163,7 @@ def _plain(got: object, expected: object) -> object:
     if isinstance(expected, tuple) and isinstance(got, (tuple, list)):
         return tuple(map(_plain, got, expected)) if len(got) == len(expected) else got
     if isinstance(expected, Tensor):
-        is_array = isinstance(got, (np.ndarray, np.generic))
-        return torch.as_tensor(np.array(got)) if is_array else got
+        return _as_tensor(got) if isinstance(got, (np.ndarray, np.generic)) else got
     is_single = isinstance(got, (Tensor, np.ndarray, np.generic)) and got.ndim == 0
     return got.item() if is_single else got
 
@@ -192,6 +202,10 @@ _CAUSES_OF_ERRORS = {                                    # part of a message: wh
     "positional argument": "the arguments are those of the stub, in its order",
     "dtype": "bytes, whole numbers and truth values need .float() first",
     "can't be cast": "the result is a float: convert with .float() first",
+    "must match": "two axes that do not fit: a transpose or a new axis is missing",
+    "cannot be multiplied": "two axes that do not fit: a transpose, or the other order",
+    "broadcast": "two axes that do not fit: a transpose or a new axis is missing",
+    "division by zero": "a divisor is 0: count from 1, or treat that case by itself",
 }
 
 def _cause_of_error(message: str) -> str:
@@ -226,8 +240,8 @@ def _cause_of_value(got: object) -> str:
 def _cause_of_gradient(gradient: Tensor) -> str:
     "What usually leads to a gradient that is wrong where the value is right."
     if gradient.isnan().any():
-        return ("exp overflows on the way, and inf times 0 is nan: "
-                "torch.where guards the value, not the gradient")
+        return ("exp overflows on the way, or a root or a divisor is 0, and inf times 0 is "
+                "nan: torch.where guards the value, not the gradient")
     if not gradient.any():
         return "this input is cut off: .data, .detach() or nn.Parameter"
     return "clamp, abs or max at a tie, or .detach() on a part that counts"
@@ -259,6 +273,8 @@ def _difference(got: object, expected: object) -> tuple[str, str]:
     problem = f"expected {text_of(expected)}, got {text_of(got)}"
     if isinstance(got, Tensor) and got.numel() == 1:
         return problem, "a tensor of shape (1,) or so where a number is asked for: .item()"
+    if isinstance(got, (tuple, list, str)) and isinstance(expected, Real):
+        return problem, "a text or a list where a number is asked for"
     return problem, ""
 
 # %% ../../nbs/lib/checks/engine.ipynb #91e28b9f
@@ -299,7 +315,9 @@ def _bare(name: str) -> str:
     last = name.split(".")[-1].strip("_")
     for prefix in ("special_", "linalg_"):
         last = last.removeprefix(prefix)
-    return last.removesuffix("_loss")
+    for suffix in ("_forward", "_nd", "_loss"):
+        last = last.removesuffix(suffix)
+    return last
 
 def _name_of(function: Callable) -> str:
     "How people write a function of PyTorch: `F.softmax`, `Tensor.softmax`."
@@ -363,9 +381,21 @@ class Exercise:
 
     def __call__(self, answer: Callable) -> None:
         "Try `answer` on every case."
+        self._check_kind(answer)
         for case in self.cases:
             self._try(answer, case)
         print(f"Exercise {self.number}: passed")
+
+    def _check_kind(self, answer: Callable) -> None:
+        "It is a function, and one that can be looked into where some others are forbidden."
+        if answer is ...:
+            raise NotAnswered(f"Exercise {self.number}: put your function in place of the dots")
+        if not callable(answer):
+            problem = f"expected a function, got {text_of(answer)}"
+            raise wrong_answer(self.number, problem, "hand in the function, without calling it")
+        if self.forbidden and isinstance(answer, (ScriptFunction, ScriptModule)):
+            problem = "TorchScript does not show which functions it calls"
+            raise wrong_answer(self.number, problem, "hand in the Python function")
 
     def _try(self, answer: Callable, case: tuple) -> None:
         "Raise `WrongAnswer` if `answer` is wrong in this case."
@@ -425,7 +455,7 @@ class Exercise:
             problem = f"expected {text_of(expected)}, got None"
             raise self._wrong(case, problem, "return is missing")
         if isinstance(expected, Tensor) and not isinstance(got, Tensor):
-            hint = "a list or an array, or .item() or .tolist() too early"
+            hint = "a list, several results, or .item() or .tolist() too early"
             raise self._wrong(case, f"expected a tensor, got {text_of(got)}", hint)
         problem, cause = _difference(got, expected)
         hint = self._known_mistake(answer) or _cause_of_value(got) or cause

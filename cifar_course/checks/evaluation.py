@@ -33,6 +33,27 @@ def _of_truths(matrix):
     by_chance = ((matrix.double().sum(1) / matrix.sum()) ** 2).sum().item()
     return 0. if by_chance == 1 else (_right(matrix) - by_chance) / (1 - by_chance)
 
+def _of_what_is_said(matrix):
+    by_chance = ((matrix.double().sum(0) / matrix.sum()) ** 2).sum().item()
+    return 0. if by_chance == 1 else (_right(matrix) - by_chance) / (1 - by_chance)
+
+def _of_the_diagonal(matrix):
+    by_chance = ((matrix.double().diagonal() / matrix.sum()) ** 2).sum().item()
+    return 0. if by_chance == 1 else (_right(matrix) - by_chance) / (1 - by_chance)
+
+def _of_the_most_frequent(matrix):
+    by_chance = (matrix.sum(1).max() / matrix.sum()).item()
+    return 0. if by_chance == 1 else (_right(matrix) - by_chance) / (1 - by_chance)
+
+def _always_one(matrix): return 1. if _by_chance(matrix) == 1 else _kappa(matrix)
+def _no_number(matrix): return math.nan if _by_chance(matrix) == 1 else _kappa(matrix)
+def _none_for_perfect(matrix): return 0. if _right(matrix) == 1 else _kappa(matrix)
+def _never_below_zero(matrix): return max(_kappa(matrix), 0.)
+def _without_sign(matrix): return abs(_kappa(matrix))
+def _wrong_sign(matrix): return -_kappa(matrix)
+def _what_is_wrong(matrix): return 1 - _kappa(matrix)
+def _rounded(matrix): return round(_kappa(matrix), 2)
+
 check_kappa = Exercise(
     "8.1",
     _kappa,
@@ -41,7 +62,7 @@ check_kappa = Exercise(
         (torch.tensor([[4, 0, 2], [0, 0, 0], [1, 0, 3]]),),
         (torch.tensor([[20, 10], [20, 50]]),),
         (torch.tensor([[0, 7], [5, 0]]),),
-        (10**6 * torch.tensor([[9, 1], [1, 9]]),),
+        (10**5 * torch.tensor([[9, 1], [1, 9]]),),
         (torch.tensor([[5, 0], [0, 0]]),),
         (torch.eye(10, dtype=torch.int64),),
     ],
@@ -51,6 +72,22 @@ check_kappa = Exercise(
         "as a share of what there is to gain, not of chance": _share_of_chance,
         "as a share of what there is to gain, not of what is right": _by_right,
         "how often a class is said counts, too, not only how often it occurs": _of_truths,
+        "how often a class occurs counts, too, not only how often it is said":
+            _of_what_is_said,
+        "by chance a class is met as often as its row and its column say, not its diagonal":
+            _of_the_diagonal,
+        "chance is not a network that always says the most frequent class":
+            _of_the_most_frequent,
+        "that is the share that is right, alone": _right,
+        "that is the share by chance, alone": _by_chance,
+        "where chance alone is always right there is nothing to gain: not 1": _always_one,
+        "where chance alone is always right, 0 is divided by 0": _no_number,
+        "all right is 1; 0 is for where chance alone is always right": _none_for_perfect,
+        "worse than chance is below 0": _never_below_zero,
+        "worse than chance is below 0, so the sign counts": _without_sign,
+        "the sign: better than chance is above 0": _wrong_sign,
+        "that is how far it is from all right": _what_is_wrong,
+        "it is not to be rounded": _rounded,
     },
 )
 
@@ -59,11 +96,24 @@ def _needed(accuracy, margin): return accuracy * (1 - accuracy) * (1.96 / margin
 def _pictures_needed(accuracy, margin): return math.ceil(_needed(accuracy, margin))
 
 def _rounded_down(accuracy, margin): return math.floor(_needed(accuracy, margin))
+def _one_further(accuracy, margin): return math.floor(_needed(accuracy, margin)) + 1
 def _of_the_whole(accuracy, margin): return math.ceil(4 * _needed(accuracy, margin))
 def _not_squared(accuracy, margin): return math.ceil(_needed(accuracy, margin) * margin / 1.96)
 def _one_spread(accuracy, margin): return math.ceil(_needed(accuracy, margin) / 1.96**2)
 def _worst_case(accuracy, margin): return math.ceil(_needed(.5, margin))
 def _in_parts(accuracy, margin): return _needed(accuracy, margin)
+
+def _to_the_nearest(accuracy, margin): return round(_needed(accuracy, margin))
+def _one_more(accuracy, margin): return _pictures_needed(accuracy, margin) + 1
+def _two_spreads(accuracy, margin): return math.ceil(_needed(accuracy, margin) * (2 / 1.96)**2)
+def _z_not_squared(accuracy, margin): return math.ceil(_needed(accuracy, margin) / 1.96)
+def _margin_not_squared(accuracy, margin): return math.ceil(_needed(accuracy, margin) * margin)
+def _other_way_round(accuracy, margin): return _pictures_needed(margin, accuracy)
+def _of_the_right(accuracy, margin): return math.ceil(accuracy * (1.96 / margin)**2)
+def _half_a_side(accuracy, margin): return math.ceil(_needed(accuracy, margin) / 4)
+
+def _in_more_digits(accuracy, margin):
+    return math.ceil(_needed(accuracy, margin) * (1.959964 / 1.96)**2)
 
 def _of_spread(accuracy, margin):
     return math.ceil(math.sqrt(accuracy * (1 - accuracy)) * (1.96 / margin) ** 2)
@@ -74,15 +124,26 @@ check_pictures_needed = Exercise(
     cases=[
         (.42, .022),
         (.6, .011),
-        (.9, .021),
+        (.9, .02),
+        (.6, .0392),                                     # 600 exactly
         (.97, .00013),
         (.001, .3),
     ],
     mistakes={
         "round up: with one picture less the margin is too wide": _rounded_down,
+        "what is whole already is not rounded": _one_further,
         "the margin is to either side, not from end to end": _of_the_whole,
         "the square is missing: half the margin needs four times the pictures": _not_squared,
+        "round up, whatever the part is": _to_the_nearest,
+        "that is one picture too many: fewer will do": _one_more,
+        "the margin is that to one side: nothing is to be doubled": _half_a_side,
         "1.96 spreads, not one": _one_spread,
+        "1.96 spreads, not two": _two_spreads,
+        "take 1.96, without further digits": _in_more_digits,
+        "1.96 is squared, too": _z_not_squared,
+        "the margin is squared, too": _margin_not_squared,
+        "the order is accuracy, margin": _other_way_round,
+        "the variance of right or wrong has a factor for either": _of_the_right,
         "that is the worst case, an accuracy of one half": _worst_case,
         "pictures are whole": _in_parts,
         "the variance itself, not its root": _of_spread,

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .activations import CornerExercise
 from cifar_course.checks.engine import (
     EXTREME,
     LABELS,
@@ -33,14 +34,15 @@ def _of_no(z): return F.logsigmoid(-z)
 def _capped_sigmoid(z): return (z.sigmoid() + 1e-8).log()
 def _only_negative(z): return z.clamp(max=0)
 
-check_log_sigmoid = Exercise(
+check_log_sigmoid = CornerExercise(
     "4.1",
     F.logsigmoid,
     cases=[
         (MODERATE,),
         (EXTREME,),
         (MODERATE[:4].view(2, 2) * 7,),
-        (torch.tensor([-20., -16., 16., 20.]),),
+        (torch.tensor([-20., -16., -10.5, 10.5, 16., 20.]),),
+        (torch.zeros(2),),
         (torch.tensor([-1e4, -720., 720., 1e4]).double(),),
     ],
     mistakes={
@@ -58,13 +60,16 @@ check_log_sigmoid = Exercise(
         "logsigmoid",
         "softplus",
         "logaddexp",
+        "logaddexp2",
         "logsumexp",
+        "logcumsumexp",
         "softmax",
         "log_softmax",
         "cross_entropy",
         "binary_cross_entropy",
         "binary_cross_entropy_with_logits",
         "soft_margin_loss",
+        "multilabel_soft_margin_loss",
     ),
 )
 
@@ -82,6 +87,14 @@ def _mean_over_all(logits, labels):
 
 def _summed(logits, labels): return _of_known(logits, labels) * (labels >= 0).sum()
 def _negative(logits, labels): return -_of_known(logits, labels)
+def _class_0_unknown(logits, labels): return _of_known(logits, labels - (labels == 0).int())
+def _by_all_numbers(logits, labels): return _of_known(logits, labels) / logits.shape[1]
+
+def _over_pictures(logits, labels):
+    known = labels >= 0
+    logp = logits[known].log_softmax(0)
+    return -logp.gather(1, labels[known][:, None]).mean()
+
 def _softmax_twice(logits, labels): return _of_known(logits.softmax(1), labels)
 
 def _capped(logits, labels):
@@ -110,6 +123,9 @@ check_known_cross_entropy = Exercise(
         "softmax twice: take it of the logits, once": _softmax_twice,
         "a small number inside the logarithm caps the loss: never compute the probability":
             _capped,
+        "class 0 is a class like the others: unknown is -1": _class_0_unknown,
+        "a number for each picture and the mean of these, not of all numbers": _by_all_numbers,
+        "softmax over the wrong axis: a picture's probabilities add to 1": _over_pictures,
     },
     gradient=(0,),
     forbidden=("cross_entropy", "nll_loss"),
@@ -137,6 +153,22 @@ def _shared_among_others(logits, labels, smoothing):
     spread = (1 - smoothing) * truth + smoothing / (k - 1) * (1 - truth)
     return (logits.softmax(1) - spread) / len(labels)
 
+def _by_classes(logits, labels, smoothing):
+    return _errors(logits, labels, smoothing) / logits.shape[1]
+
+def _unshared(logits, labels, smoothing):
+    k = logits.shape[1]
+    return _gradient(logits, labels, smoothing) - smoothing * (1 - 1 / k) / len(labels)
+
+def _label_without_share(logits, labels, smoothing):
+    k = logits.shape[1]
+    share = smoothing / k * one_hot(labels, k)
+    return _gradient(logits, labels, smoothing) + share / len(labels)
+
+def _over_pictures(logits, labels, smoothing):
+    truth = _smooth(labels, logits.shape[1], smoothing)
+    return (logits.softmax(0) - truth) / len(labels)
+
 def _only_the_label(logits, labels, smoothing):
     truth = one_hot(labels, logits.shape[1])
     return (logits.softmax(1) - (1 - smoothing) * truth) / len(labels)
@@ -150,6 +182,7 @@ check_gradient = Exercise(
         (LOGITS[:1], LABELS[:1], .1),
         (torch.tensor([[1., 2., 0., -1.], [200., 0., 0., 0.]]), torch.tensor([3, 3]), .2),
         (torch.tensor([[1e4, -1e4], [-1e4, 1e4], [0., 0.]]), torch.tensor([0, 0, 1]), .5),
+        (torch.tensor([[1e10, 0.], [-1e10, 0.]]), torch.tensor([1, 0]), .5),
     ],
     mistakes={
         "the mean over the batch divides by n": _errors,
@@ -160,8 +193,12 @@ check_gradient = Exercise(
             _shared_among_others,
         "the row of truth must sum to 1: where is what was taken from the label?":
             _only_the_label,
+        "the mean is over the pictures of the batch, not over the classes": _by_classes,
+        "the smoothing is shared: each class gets one part of it": _unshared,
+        "the true class gets its share of what is spread, too": _label_without_share,
+        "softmax over the wrong axis: a picture's probabilities add to 1": _over_pictures,
     },
-    forbidden=("backward", "grad"),
+    forbidden=("backward", "grad", "torch._make_dual"),
 )
 
 # %% ../../nbs/lib/checks/losses.ipynb #9f5dd5de
@@ -173,6 +210,13 @@ def _log_cosh_of(error):
 def _log_cosh(prediction, y): return _log_cosh_of(prediction - y).mean()
 def _without_2(prediction, y): return _log_cosh(prediction, y) + math.log(2)
 def _log_cosh_summed(prediction, y): return _log_cosh_of(prediction - y).sum()
+def _log_cosh_negative(prediction, y): return -_log_cosh(prediction, y)
+def _of_mean_error(prediction, y): return _log_cosh_of((prediction - y).mean())
+
+def _half_exponent(prediction, y):
+    size = (prediction - y).abs()
+    return (size + torch.log1p((-size).exp()) - math.log(2)).mean()
+
 def _half_mse(prediction, y): return (prediction - y).square().mean() / 2
 def _size(prediction, y): return (prediction - y).abs().mean()
 
@@ -191,6 +235,9 @@ check_log_cosh = Exercise(
     mistakes={
         "the factor 1/2 in cosh is missing": _without_2,
         "a sum where a mean is asked for": _log_cosh_summed,
+        "the sign": _log_cosh_negative,
+        "first the loss of each error, then the mean": _of_mean_error,
+        "the small exponential is divided by the large one as well": _half_exponent,
         "that is half the squared error: it is right near 0 only": _half_mse,
         "that is the absolute error: it is right far out only": _size,
     },
@@ -221,6 +268,14 @@ def _p_of_yes(logits, y, gamma):
     factor = (-logits).sigmoid() ** gamma
     return -(factor * F.logsigmoid(_towards(logits, y))).mean()
 
+def _as_factor(logits, y, gamma):
+    z = _towards(logits, y)
+    return -(gamma * (-z).sigmoid() * F.logsigmoid(z)).mean()
+
+def _capped_focal(logits, y, gamma):
+    z = _towards(logits, y)
+    return -((-z).sigmoid() ** gamma * (z.sigmoid() + 1e-8).log()).mean()
+
 _TRUTH = torch.tensor([0., 1., 1., 0., 1.])
 
 check_binary_focal = Exercise(
@@ -230,6 +285,7 @@ check_binary_focal = Exercise(
         (MODERATE, _TRUTH, 2.),
         (MODERATE, _TRUTH, 1.),
         (MODERATE, _TRUTH, 0.),
+        (MODERATE, _TRUTH, .5),
         (MODERATE[:1], torch.ones(1), 2.),
         (EXTREME, torch.tensor([0., 1., 0., 1.]), 2.),
         (EXTREME, torch.tensor([1., 0., 1., 0.]), 1.),
@@ -243,6 +299,9 @@ check_binary_focal = Exercise(
         "0 and 1 are exchanged": _exchanged,
         "the factor is 1 - q: what is nearly right is to count little": _easy_counts_more,
         "the factor takes the probability of yes, also where the truth is no": _p_of_yes,
+        "gamma is a power, not a factor": _as_factor,
+        "a small number inside the logarithm caps the loss: never take that of a probability":
+            _capped_focal,
     },
     gradient=(0,),
 )
@@ -253,6 +312,9 @@ _KNOWN_NUMBERS = {                                       # what else comes out, 
     math.log(math.e + 9) - 1: "that is the number for ten classes",
     math.log(math.e + 100) - 1: "a hundred classes are the label and 99 others",
     math.log(100): "that is a network that knows nothing",
+    math.log(math.e + 99): "that is the logarithm of the sum: the label's own logit is missing",
+    _TWICE_100 / math.log(2): "that is in bits: take the natural logarithm",
+    3.6: "one decimal is too few: two are asked",
     0.: "that is softmax once, where a perfect network has no loss",
     math.e / (math.e + 99): "that is the probability: the loss is minus its logarithm",
     -_TWICE_100: "the sign",
@@ -266,7 +328,7 @@ def check_twice_100(
     if abs(got - _TWICE_100) > .003:                     # two decimals, 3.62, are enough
         hint = ""
         for known, reason in _KNOWN_NUMBERS.items():
-            if abs(got - known) < .002:
+            if abs(got - known) < .006:
                 hint = reason
         raise wrong_answer("4.6", f"{got:.4g} is not the smallest loss", hint)
     print("Exercise 4.6: passed")
@@ -280,12 +342,28 @@ def answers_to_judge() -> tuple[Tensor, Tensor]:
     return torch.tensor(logits).float(), torch.tensor(truth).float()
 
 # %% ../../nbs/lib/checks/losses.ipynb #f554f5a9
-def _f1_above(threshold: float) -> float:
-    "F1 of yes where the logit is above the threshold."
-    logits, truth = answers_to_judge()
-    says_yes = logits > threshold
+def _f1_of(says_yes: Tensor) -> float:
+    "F1 of yes."
+    _, truth = answers_to_judge()
     right = (says_yes & truth.bool()).sum().item()
     return 2 * right / (says_yes.sum().item() + truth.sum().item())
+
+def _f1_above(threshold: float) -> float:
+    "F1 of yes where the logit is above the threshold."
+    logits, _ = answers_to_judge()
+    return _f1_of(logits > threshold)
+
+def _f1_from(threshold: float) -> float:
+    "F1 of yes where the logit is at the threshold or above."
+    logits, _ = answers_to_judge()
+    return _f1_of(logits >= threshold)
+
+def _is_probability(threshold: float, f1: float) -> bool:
+    "Is it the probability at which F1 is that, and not the logit?"
+    if not 0 < threshold < 1:
+        return False
+    logit = math.log(threshold / (1 - threshold))
+    return abs(_f1_above(logit) - f1) <= .0051
 
 def _best_f1() -> float:
     "The greatest F1 that any threshold gives."
@@ -302,9 +380,13 @@ def check_best_threshold(
     if f1 > 1:
         raise wrong_answer("4.7", f"F1 is {f1:g}: expected a share from 0 to 1")
     there = _f1_above(threshold)
-    if abs(there - f1) > .002:
+    if abs(_f1_from(threshold) - f1) < abs(there - f1):
+        there = _f1_from(threshold)
+    if abs(there - f1) > .0051:                          # two decimals are enough
         hint = ("yes is said above the threshold; F1 is twice the right yes, over the yes that "
                 "were said and the yes that are true")
+        if _is_probability(threshold, f1):
+            hint = "that is a probability: the threshold on the logit is asked"
         problem = f"above {threshold:.4g} the F1 of yes is {there:.4f}, not {f1:.4f}"
         raise wrong_answer("4.7", problem, hint)
     if there < _best_f1() - .002:

@@ -87,7 +87,8 @@ def check_smallest_share(
         raise wrong_answer("13.3", f"{m} is no power of two from 1 to 4,096")
     if _scatter(m) > .1:
         hint = "the scatter falls only with the root of the share"
-        raise wrong_answer("13.3", f"shares of {m} scatter by {_scatter(m):.3f} of it", hint)
+        problem = f"means of {m} scatter by {_scatter(m):.3f} of what single ones do"
+        raise wrong_answer("13.3", problem, hint)
     if m > 1 and _scatter(m // 2) < .1:
         raise wrong_answer("13.3", f"shares of {m // 2} would do", "halve it until it fails")
     print("Exercise 13.3: passed")
@@ -99,8 +100,10 @@ def _all_shared(unshared, n): return n + 0 * unshared
 def _share_of_n(unshared, n): return (1 - unshared) * n
 def _seconds(unshared, n): return unshared + (1 - unshared) / n
 def _exchanged(unshared, n): return 1 / (1 - unshared + unshared / n)
-def _both_shared(unshared, n): return 1 / ((unshared + (1 - unshared)) / n)
 def _limit(unshared, n): return 1 / unshared
+def _mean_speed(unshared, n): return unshared + (1 - unshared) * n
+def _without_brackets(unshared, n): return 1 / (unshared + 1 - unshared / n)
+def _whole_shared(unshared, n): return 1 / (unshared + 1 / n)
 
 check_times_as_fast = Exercise(
     "13.4",
@@ -113,11 +116,13 @@ check_times_as_fast = Exercise(
         (torch.tensor([1e-6]), 10_000),
     ],
     mistakes={
-        "so it would be if everything were shared": _all_shared,
+        "so it would be if everything were shared, but the unshared part is not": _all_shared,
         "this is the time of a step; how many times as fast is 1 through it": _seconds,
         "only what can be shared is divided by n": _exchanged,
-        "what every worker does itself is not divided by n": _both_shared,
         "add the two times first": _share_of_n,
         "this is what it comes to with endless workers": _limit,
+        "it is seconds that add up, not speeds": _mean_speed,
+        "the whole rest is divided by n: mind the brackets": _without_brackets,
+        "what is shared is the rest, not the whole step": _whole_shared,
     },
 )

@@ -39,6 +39,7 @@ def _means(values: Tensor, beta: float, corrected: bool = True, start: int = 1) 
 def _running_means(values, beta): return _means(values, beta)
 
 def _uncorrected(values, beta): return _means(values, beta, corrected=False)
+def _one_early(values, beta): return _means(values, beta, start=0)
 def _one_late(values, beta): return _means(values, beta, start=2)
 def _shares_exchanged(values, beta): return _means(values, 1 - beta)
 def _last_only(values, beta): return _means(values, beta)[-1]
@@ -74,6 +75,7 @@ check_running_means = Exercise(
     mistakes={
         "the mean starts at zero: correct it": _uncorrected,
         "t is 1 for the first value": _one_late,
+        "t is 1 for the first value, not 0": _one_early,
         "beta is the share of the old mean, not of the new value": _shares_exchanged,
         "carry the uncorrected mean on, and write down the corrected one":
             _corrected_carried_on,
@@ -105,6 +107,14 @@ def _lion_backwards(p, mean, g, lr): return _lion(p, mean, g, lr)[::-1]
 def _lion_without_sign(p, mean, g, lr):
     return p - lr * (.9 * mean + .1 * g), .99 * mean + .01 * g
 
+def _lion_weights_only(p, mean, g, lr): return _lion(p, mean, g, lr)[0]
+def _lion_same_mean(p, mean, g, lr): return _lion(p, mean, g, lr)[0], mean
+def _lion_step_only(p, mean, g, lr): return _lion(0 * p, mean, g, lr)
+
+def _lion_of_mixture(p, mean, g, lr):
+    mixture = .9 * mean + .1 * g
+    return p - lr * mixture.sign(), .99 * mixture + .01 * g
+
 def _lion_sum(p, mean, g, lr):
     return p - lr * (.9 * mean + g).sign(), .99 * mean + g
 
@@ -118,6 +128,7 @@ check_lion_step = Exercise(
         (_WEIGHTS, 1e4 * _MEAN, _GRADIENT, 2.),
         (torch.zeros(2), torch.tensor([1e-3, -1e-3]), torch.tensor([-.05, .02]), .5),
         (torch.zeros(2), torch.tensor([1., -1.]), torch.tensor([-20., 8.9]), .5),
+        (torch.zeros(2), torch.tensor([1e-20, -1e-20]), torch.zeros(2), .5),
         (_WEIGHTS.double(), _MEAN.double(), _GRADIENT.double(), .01),
     ],
     mistakes={
@@ -130,6 +141,10 @@ check_lion_step = Exercise(
         "go by a mixture with .9, made before the mean is updated": _lion_mean_first,
         "the gradient is added with its share, not whole": _lion_sum,
         "weights first, mean second": _lion_backwards,
+        "the new mean is to be returned, too": _lion_weights_only,
+        "the mean is updated at the end": _lion_same_mean,
+        "the new weights are asked for, not the step": _lion_step_only,
+        "the old mean is updated, not the mixture": _lion_of_mixture,
     },
 )
 
@@ -152,7 +167,7 @@ check_largest_rate = _NumberExercise(
     cases=[
         (torch.tensor([1., 30.]), 0.),
         (torch.tensor([4.]), .9),
-        (torch.tensor([.5, 3., .2]), .5),
+        (torch.tensor([.5, 3.6, .2]), .5),
         (torch.tensor([1e4, 1e-4]), .99),
         (torch.tensor([1e-4]), .25),
         (torch.tensor([7., 2.], dtype=torch.float64), .9),
@@ -184,6 +199,8 @@ def _place(rates, losses): return _slopes(rates, losses).argmin().item()
 def _largest_drop(rates, losses): return rates[torch.diff(losses).argmin()].item()
 def _steepness(rates, losses): return _slopes(rates, losses).min().item()
 
+def _of_logarithm(rates, losses): return _steepest_rate(rates, losses.log())
+
 def _per_rate(rates, losses):
     return rates[(torch.diff(losses) / torch.diff(rates)).argmin()].item()
 
@@ -198,7 +215,8 @@ check_steepest_rate = _NumberExercise(
         (torch.tensor([1., 10., 100.]), torch.tensor([0., -100., -1e4])),
         (torch.tensor([1., 1.5, 9.], dtype=torch.float64),
          torch.tensor([2., 1., -1.], dtype=torch.float64)),
-        (torch.tensor([2., 3.]), torch.tensor([1., 5.])),
+        (torch.tensor([1., 10., 100., 1e3]), torch.tensor([1e4, 2e3, 20., 3.])),
+        (torch.tensor([2., 3.]), torch.tensor([5., 1.])),
     ],
     mistakes={
         "falling means a negative slope": _rising,
@@ -209,6 +227,7 @@ check_steepest_rate = _NumberExercise(
         "per power of ten: divide by how far apart the rates lie": _largest_drop,
         "per power of ten of the rate, not per unit": _per_rate,
         "the rate, not the slope there": _steepness,
+        "the loss as it is, not its logarithm": _of_logarithm,
     },
 )
 
@@ -217,6 +236,7 @@ _SOONEST = .63                          # 26 steps; its neighbours need 30 and 3
 
 _NEAR_MISSES = {                        # a number: how people come to it
     .66: "that is the best for coming within .01; within=.001 is asked",
+    .67: "that is the best for coming near for the first time; for good is asked",
     .6: "that is what a formula for perfect bowls gives: count the steps",
     .9: "the usual momentum; here another settles sooner",
     26.: "that is the number of steps: the momentum is asked",

@@ -8,7 +8,7 @@ __all__ = ['check_pictures_needed', 'check_repaired', 'check_overfits', 'check_c
 # %% ../../nbs/lib/checks/report.ipynb #39133f66
 import math
 
-from .engine import Exercise, NotAnswered, number_of, wrong_answer
+from .engine import Exercise, NotAnswered, number_of, text_of, wrong_answer
 from ..report import diagnose
 
 # %% ../../nbs/lib/checks/report.ipynb #49a97af9
@@ -28,19 +28,54 @@ def _whole_width(accuracy, half_width):
 def _without_misses(accuracy, half_width):
     return math.ceil((1.96 / half_width)**2 * accuracy)
 
+def _half_width_once(accuracy, half_width):
+    return math.ceil(1.96**2 / half_width * accuracy * (1 - accuracy))
+
+def _deviations_once(accuracy, half_width):
+    return math.ceil(1.96 / half_width**2 * accuracy * (1 - accuracy))
+
+def _two_deviations(accuracy, half_width):
+    return math.ceil((2 / half_width)**2 * accuracy * (1 - accuracy))
+
+def _widest(accuracy, half_width):
+    return math.ceil((1.96 / half_width)**2 / 4)
+
+def _unrounded(accuracy, half_width):
+    return (1.96 / half_width)**2 * accuracy * (1 - accuracy)
+
 def _rounded_down(accuracy, half_width):
-    return math.floor((1.96 / half_width)**2 * accuracy * (1 - accuracy))
+    return math.floor(_unrounded(accuracy, half_width))
+
+def _to_the_nearest(accuracy, half_width):
+    return round(_unrounded(accuracy, half_width))
+
+def _one_more(accuracy, half_width):
+    return math.floor(_unrounded(accuracy, half_width)) + 1
 
 check_pictures_needed = Exercise(
     "11.1",
     _pictures_needed,
-    cases=[(.6, .01), (.6, .02), (.2554, .01), (.95, .005), (.5, .1)],
+    cases=[
+        (.6, .01),
+        (.6, .02),
+        (.2554, .01),
+        (.95, .005),
+        (.5, .1),
+        (.5, .1225),                                     # 1.96 / 16: just 64 pictures
+    ],
     mistakes={
         "the error falls with the root of n: solve for n by squaring": _without_square,
         "that is one standard deviation: 95 % are 1.96 of them to each side": _one_deviation,
         "half_width is from the middle to one end": _whole_width,
         "the variance of right or wrong is p (1 - p)": _without_misses,
+        "the half width is squared as well": _half_width_once,
+        "the 1.96 is squared as well": _deviations_once,
+        "it is 1.96 deviations to each side, not 2": _two_deviations,
+        "that many are enough for any accuracy; this one may need fewer": _widest,
+        "a whole number is asked for, rounded up": _unrounded,
         "rounded down, the interval is a little too wide": _rounded_down,
+        "rounded up is asked for, not to the nearest": _to_the_nearest,
+        "a number that is whole already is not rounded up": _one_more,
     },
 )
 
@@ -51,15 +86,21 @@ def check_repaired(
     """Raise `WrongAnswer` unless training pictures validate, and nothing else changed.
 
     `NotAnswered` where nothing has changed yet."""
+    if not isinstance(different, dict):
+        raise wrong_answer("11.2", f"got {text_of(different)}",
+                           "hand in what diff_recipes(lab1, repaired) gives")
     if not different:
         raise NotAnswered("Exercise 11.2: both recipes are still the same, change one")
     if "validation" not in different:
         raise wrong_answer("11.2", "validation is the same in both recipes",
-                           "diff_recipes(lab1, repaired), in this order")
+                           "who judges is said by the field validation, and no other")
     before, after = different["validation"]
     if before != "test" or after == "test":
         problem = f"validation went from {before!r} to {after!r}, and should leave 'test'"
-        raise wrong_answer("11.2", problem, "the two recipes the other way round")
+        hint = "the first recipe is to be lab1 as it was"
+        if after == "test":
+            hint = "the two recipes the other way round"
+        raise wrong_answer("11.2", problem, hint)
     allowed = {"validation", "validation_fraction", "split_seed"}
     others = sorted(set(different) - allowed)
     if others:
@@ -74,19 +115,27 @@ def _gap(metrics: dict) -> float:
     "Training accuracy less that on validation pictures."
     return metrics["train"]["accuracy"] - metrics["validation"]["accuracy"]
 
+_NOT_ILL = {                                             # verdict: what to change
+    "diverged": "the learning rate is too high: what learns nothing cannot overfit",
+    "underfits": "too few epochs to learn these pictures by heart, or something hinders it",
+}
+
 def check_overfits(
     recipe,                                              # of the run
     history: list[dict],                                 # of the run
     metrics: dict,                                       # of the run
 ) -> None:
     "Raise `WrongAnswer` unless report 3's layers overfit, as the diagnosis sees it."
-    if list(recipe.hidden_sizes) != _REPORT_3 or recipe.channels:
+    if recipe.channels:
+        raise wrong_answer("11.3", "the network has convolutions, and report 3's has none")
+    if list(recipe.hidden_sizes) != _REPORT_3:
         raise wrong_answer("11.3", f"the layers are {list(recipe.hidden_sizes)}, "
                                    f"and should be report 3's {_REPORT_3}")
     verdicts = [verdict for verdict, _ in diagnose(history, metrics)]
     if "overfits" not in verdicts:
-        raise wrong_answer("11.3", f"the diagnosis is {', '.join(verdicts)}",
-                           "too many pictures for so few epochs, or dropout still at work")
+        hint = "too many pictures for so few epochs, or dropout still at work"
+        hint = _NOT_ILL.get(verdicts[0], hint)
+        raise wrong_answer("11.3", f"the diagnosis is {', '.join(verdicts)}", hint)
     print("Exercise 11.3, the illness: passed")
 
 # %% ../../nbs/lib/checks/report.ipynb #05421755
@@ -96,11 +145,18 @@ def check_cured(
 ) -> None:
     "Raise `WrongAnswer` unless the gap is halved, at five points of accuracy or less."
     gap_before, gap_after = _gap(before), _gap(after)
-    if gap_after > gap_before / 2:
+    rounding = 1e-9                                      # .95 - .65 is a little less than .3
+    if not gap_before > rounding:
+        raise wrong_answer("11.3", f"the gap was {gap_before:.1%}: there was nothing to halve",
+                           "the run that overfits comes first, then the one that is cured")
+    if not gap_after <= gap_before / 2 + rounding:
+        hint = ""
+        if gap_before <= gap_after / 2:
+            hint = "the run that overfits comes first, then the one that is cured"
         raise wrong_answer("11.3", f"the gap went from {gap_before:.1%} to {gap_after:.1%}, "
-                                   "and should be halved")
+                                   "and should be halved", hint)
     lost = before["validation"]["accuracy"] - after["validation"]["accuracy"]
-    if lost > .05:
+    if not lost <= .05 + rounding:
         raise wrong_answer("11.3", f"{lost:.1%} fewer validation pictures are right",
                            "a network that learns nothing has no gap either: that is no cure")
     print("Exercise 11.3, the cure: passed")
@@ -120,11 +176,20 @@ def check_floor(
         "every class gets .1 / 100, the right one on top of its .9": -.9 * math.log(.9)
         - 99 * .001 * math.log(.001),
         "logarithms to the base e, not 2": expected / math.log(2),
+        "logarithms to the base e, not 10": expected / math.log(10),
+        "the logarithm of a share is below 0, an entropy is not": -expected,
         "that is the floor of ten classes": -.91 * math.log(.91) - 9 * .01 * math.log(.01),
         "the 99 other classes are missing": -.901 * math.log(.901),
+        "the right class is missing": -99 * .001 * math.log(.001),
+        "there are 99 other classes, not one": -.901 * math.log(.901) - .001 * math.log(.001),
+        "there are 99 other classes, and each gets a hundredth of the .1": .78465,
+        "with smoothed labels no network gets as low as 0": 0.,
+        "that is the loss of guessing": math.log(100),
     }
     hint = ""
-    for cause, value in hints.items():
-        if math.isclose(loss, value, abs_tol=to_three_decimals):
-            hint = cause
+    if abs(loss - expected) < .006:
+        hint = "to three decimals"
+    cause = min(hints, key=lambda cause: abs(loss - hints[cause]))
+    if math.isclose(loss, hints[cause], abs_tol=to_three_decimals):
+        hint = cause
     raise wrong_answer("11.4", f"got {loss:.4f}, which is not the floor", hint)

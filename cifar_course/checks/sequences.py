@@ -7,10 +7,12 @@ __all__ = ['check_read_all', 'check_gru_step', 'check_best_discriminator', 'chec
            'check_counting_cell']
 
 # %% ../../nbs/lib/checks/sequences.ipynb #d5eb3e65
+import itertools
 import math
 import statistics
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -47,12 +49,20 @@ def _shifted_by_one(x, h, w, u, b):
     states = _read_all(x, h, w, u, b)
     return torch.cat([h[:, None], states[:, :-1]], 1)
 
-def _no_bend(x, h, w, u, b):
+def _with_bend(bend, x, h, w, u, b):
     states = []
     for t in range(x.shape[1]):
-        h = x[:, t] @ w.T + h @ u.T + b
+        h = bend(x[:, t] @ w.T + h @ u.T + b)
         states.append(h)
     return torch.stack(states, 1)
+
+def _no_bend(*given): return _with_bend(lambda score: score, *given)
+def _sigmoid(*given): return _with_bend(torch.sigmoid, *given)
+def _relu(*given): return _with_bend(torch.relu, *given)
+
+def _viewed(x, h, w, u, b):
+    states = _read_all(x, h, w, u, b)
+    return states.transpose(0, 1).reshape(states.shape)
 
 def _numbers(*shape, scale=1., shift=0.):
     "Numbers of that shape, the same each time, none like its neighbour."
@@ -60,6 +70,7 @@ def _numbers(*shape, scale=1., shift=0.):
     return scale * (torch.arange(n) * 1.7 + shift).sin().view(shape)
 
 _WEIGHTS = (_numbers(3, 2), _numbers(3, 3, shift=1.), _numbers(3, shift=2.))     # w, u, b
+_WIDER = (_numbers(4, 5), _numbers(4, 4, shift=1.), _numbers(4, shift=2.))
 _SMALL = (_numbers(3, 2, scale=1e-4), *_WEIGHTS[1:])     # for what is large
 
 check_read_all = Exercise(
@@ -71,6 +82,7 @@ check_read_all = Exercise(
         (_numbers(3, 2, 2, scale=1e4), _numbers(3, 3), *_WEIGHTS),
         (_numbers(3, 2, 2, scale=1e4), _numbers(3, 3), *_SMALL),
         (_numbers(1, 30, 2), torch.zeros(1, 3), *_WEIGHTS),
+        (_numbers(2, 3, 5), _numbers(2, 4), *_WIDER),
     ],
     mistakes={
         "the sequence is read from its end": _backwards,
@@ -78,6 +90,9 @@ check_read_all = Exercise(
         "each step needs the state that the step before gave": _state_not_carried,
         "the states are those *after* each step": _shifted_by_one,
         "the bend is missing": _no_bend,
+        "the bend is tanh, not a sigmoid": _sigmoid,
+        "the bend is tanh, not a ReLU": _relu,
+        "view or reshape moves no axis: the steps must come second": _viewed,
         "the state matrix is turned round": _turned_round,
         "the bias is missing": _without_bias,
         "the axis of the steps comes second": _steps_first,
@@ -128,9 +143,28 @@ def _sigmoid_candidate(x, h, w, u, b, d):
     z = (z_x + z_h).sigmoid()
     return (1 - z) * (g_x + (r_x + r_h).sigmoid() * (g_h + d)).sigmoid() + z * h
 
+def _no_second_bias(x, h, w, u, b, d): return _gru_step(x, h, w, u, b, 0 * d)
+def _no_first_bias(x, h, w, u, b, d): return _gru_step(x, h, w, u, 0 * b, d)
+
+def _all_reset(x, h, w, u, b, d):
+    r_x, z_x, g_x, r_h, z_h, g_h = _parts(x, h, w, u, b)
+    z = (z_x + z_h).sigmoid()
+    return (1 - z) * ((r_x + r_h).sigmoid() * (g_x + g_h + d)).tanh() + z * h
+
+def _no_bend_of_candidate(x, h, w, u, b, d):
+    r_x, z_x, g_x, r_h, z_h, g_h = _parts(x, h, w, u, b)
+    z = (z_x + z_h).sigmoid()
+    return (1 - z) * (g_x + (r_x + r_h).sigmoid() * (g_h + d)) + z * h
+
 _GRU = (_numbers(9, 2), _numbers(9, 3, shift=1.), _numbers(9, shift=2.), _numbers(3, shift=.5))
 
 _SMALL_GRU = (_numbers(9, 2, scale=1e-4), *_GRU[1:])
+_WIDER_GRU = (                                           # m is 4 and no longer 3
+    _numbers(12, 5),
+    _numbers(12, 4, shift=1.),
+    _numbers(12, shift=2.),
+    _numbers(4, shift=.5),
+)
 
 check_gru_step = Exercise(
     "12.2",
@@ -140,6 +174,7 @@ check_gru_step = Exercise(
         (_numbers(1, 2, shift=3.), _numbers(1, 3), *_GRU),
         (_numbers(4, 2, scale=1e4), _numbers(4, 3), *_GRU),
         (_numbers(4, 2, scale=1e4), _numbers(4, 3), *_SMALL_GRU),
+        (_numbers(2, 5), _numbers(2, 4), *_WIDER_GRU),
     ],
     mistakes={
         "z is the share of the old state, 1 - z that of the candidate": _update_exchanged,
@@ -147,7 +182,11 @@ check_gru_step = Exercise(
         "the reset gate is missing": _no_reset,
         "the reset gate multiplies the second bias too": _bias_outside,
         "the reset gate multiplies what U makes of h, not h itself": _reset_before,
+        "the reset gate multiplies what comes from h, not what comes from x": _all_reset,
         "the candidate is bent by tanh, not by a sigmoid": _sigmoid_candidate,
+        "the candidate is bent by tanh": _no_bend_of_candidate,
+        "the second bias is missing": _no_second_bias,
+        "the bias of the three layers is missing": _no_first_bias,
     },
     gradient=(0, 1, 2, 3, 4, 5),
 )
@@ -155,19 +194,17 @@ check_gru_step = Exercise(
 # %% ../../nbs/lib/checks/sequences.ipynb #37469e89
 def _tensor(number: str, given: object, shape: tuple, what: str) -> Tensor:
     "What was handed in as a tensor of that shape, without gradients."
-    if given is None:
-        raise wrong_answer(number, "got None", "return is missing")
     try:
         tensor = torch.as_tensor(given, dtype=torch.float64).detach()
     except Exception as error:
-        hint = f"{what} {shape} of numbers" if shape else what
-        raise wrong_answer(number, f"got {text_of(given)}", f"expected is {hint}") from error
-    if tensor.shape != shape and not (shape == () and tensor.numel() == 1):
+        hint = f"expected is {what} {shape} of numbers"
+        raise wrong_answer(number, f"got {text_of(given)}", hint) from error
+    if tensor.shape != shape:
         problem = f"expected {what} of shape {shape}, got shape {tuple(tensor.shape)}"
         raise wrong_answer(number, problem)
     if not tensor.isfinite().all():
         raise wrong_answer(number, f"got {text_of(given)}", "infinite, or no number at all")
-    return tensor.reshape(shape)
+    return tensor
 
 _FACTORS = (.5, 1., 2., -2.)
 _RESTS = (
@@ -183,8 +220,11 @@ def check_resting_places(
     "12.3: the state of h ← tanh(u h) after 1,000 steps from 1, for u = .5, 1, 2 and -2."
     if places is ...:
         raise NotAnswered("Exercise 12.3: put your four numbers in place of the dots")
-    places = _tensor("12.3", places, (4,), "four numbers")
-    for u, place, hint in zip(_FACTORS, places.tolist(), _RESTS):
+    if not isinstance(places, (list, tuple, Tensor, np.ndarray)) or len(places) != 4:
+        problem = f"expected four numbers in a list, got {text_of(places)}"
+        raise wrong_answer("12.3", problem)
+    for u, place, hint in zip(_FACTORS, places, _RESTS):
+        place = number_of("12.3", place, f"the state for u = {u:g}")
         h = 1.
         for _ in range(1000):
             h = math.tanh(u * h)
@@ -218,6 +258,8 @@ def check_edge(
         raise wrong_answer("12.4", f"for s = {scale:.4g}", "the factor is above 0")
     ratio = _first_to_last(scale)
     problem = f"for s = {scale:.4g}: the gradients' ratio is {ratio:.2g}"
+    if ratio < 1 / 5 and scale > 2:
+        raise wrong_answer("12.4", problem, "so large a factor leaves tanh no slope: less")
     if ratio < 1 / 5:
         raise wrong_answer("12.4", problem, "it still vanishes: the slopes of tanh count too")
     if not ratio < 5:
@@ -243,16 +285,21 @@ def _first_mistake(weights: list[Tensor]) -> tuple | None:
             return step, pair, before, c.item(), count
     return None
 
-def _hint(weights: list[Tensor], pair: tuple, before: float) -> str:
+def _hint(weights: list[Tensor], pair: tuple, before: float, cell: float) -> str:
     "What is wrong with a cell that goes wrong at this pair."
-    exchanged = [part[[1, 0, 2, 3]] for part in weights]
-    if _first_mistake(exchanged) is None:
-        return "the rows are i, f, g, o"
+    for order in itertools.permutations(range(4)):
+        if _first_mistake([part[list(order)] for part in weights]) is None:
+            return "the rows are i, f, g, o"
+    input_weight, state_weight, bias = weights
+    if _first_mistake([input_weight.flip(1), state_weight, bias]) is None:
+        return "a pair's first number is for one more, its second for set back"
+    if _first_mistake([input_weight, 0 * state_weight, bias]) is None:
+        return "the state that it shows disturbs it, and is not needed"
     if pair == _BACK:
         return "(0, 1) is to empty the cell: what must f and i be there?"
     if pair == _ONE:
         return "(1, 0) adds 1: f and i wide open, and g near 1"
-    if abs(before) < .1:
+    if abs(cell) > abs(before):
         return "at (0, 0) nothing is added: is the input gate shut?"
     return "at (0, 0) everything is kept: is the forget gate open enough?"
 
@@ -260,7 +307,12 @@ def check_counting_cell(
     answer: Callable,  # () to input_weight (4, 2), state_weight (4, 1), bias (4,)
 ) -> None:
     "12.5: weights with which the cell of `lstm_step` counts ones since it was set back."
+    if not callable(answer):
+        problem = f"expected a function, got {text_of(answer)}"
+        raise wrong_answer("12.5", problem, "hand in counting_cell itself, not what it gives")
     given = result_of("12.5", answer)
+    if given is None:
+        raise wrong_answer("12.5", "got None", "return is missing")
     if not isinstance(given, (tuple, list)) or len(given) != 3:
         problem = f"expected three tensors of weights, got {text_of(given)}"
         raise wrong_answer("12.5", problem)
@@ -272,7 +324,7 @@ def check_counting_cell(
     if mistake is not None:
         step, pair, before, cell, count = mistake
         problem = f"at step {step}, after {pair}: the cell is {cell:.3g}, not {count}"
-        raise wrong_answer("12.5", problem, _hint(weights, pair, before))
+        raise wrong_answer("12.5", problem, _hint(weights, pair, before, cell))
     print("Exercise 12.5: passed")
 
 # %% ../../nbs/lib/checks/sequences.ipynb #c9ca3cd3
@@ -284,6 +336,8 @@ def _sigmoid_of_difference(p, q): return (p - q).sigmoid()
 def _sharp(p, q): return (p > q).float()
 def _always_half(p, q): return p * 0 + .5
 def _squares(p, q): return p**2 / (p**2 + q**2)
+def _logit(p, q): return p.log() - q.log()
+def _of_all_places(p, q): return p / (p + q).sum()
 
 check_best_discriminator = Exercise(
     "12.6",
@@ -300,5 +354,7 @@ check_best_discriminator = Exercise(
         "D is no verdict but a probability": _sharp,
         "a half is right only where p equals q": _always_half,
         "the derivative of ln D is 1/D, without a square": _squares,
+        "that is the logit of D": _logit,
+        "each place counts for itself: no sum over places": _of_all_places,
     },
 )

@@ -10,6 +10,7 @@ __all__ = ['check_growing_restarts', 'check_group_norm', 'check_clip_units', 'ch
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from .engine import Exercise, NotAnswered, number_of, text_of, wrong_answer
@@ -41,6 +42,8 @@ def _shrinking(t, n): return _wave(t, _doubled(n)[::-1])
 def _one_longer_each(t, n): return _wave(t, range(1, n + 1))
 def _one_too_many(t, n): return _wave(t, _doubled(n + 1))
 def _rising(t, n): return 1 - _growing_restarts(t, n)
+def _between_1_and_minus_1(t, n): return 2 * _growing_restarts(t, n) - 1
+def _not_halved(t, n): return 2 * _growing_restarts(t, n)
 def _one_at_the_end(t, n): return 1. if t == 1 else _growing_restarts(t, n)
 
 def _not_stretched(t, n):
@@ -86,6 +89,9 @@ check_growing_restarts = Exercise(
         "a longer cycle is a wave stretched, not several short waves": _not_stretched,
         "half a wave in each cycle: the cosine goes through pi, not 2 pi": _whole_wave,
         "straight lines: each cycle is half a cosine": _straight_lines,
+        "a cosine falls from 1 to -1: the factor is to fall from 1 to 0":
+            _between_1_and_minus_1,
+        "1 + cosine falls from 2 to 0: halve it": _not_halved,
     },
 )
 
@@ -136,6 +142,9 @@ def _by_variance(x, n_groups, eps):
     variance = groups.var(2, correction=0, keepdim=True)
     return ((groups - groups.mean(2, keepdim=True)) / (variance + eps)).reshape(x.shape)
 
+def _without_eps(x, n_groups, eps): return _group_norm(x, n_groups, 0.)
+def _usual_eps(x, n_groups, eps): return _group_norm(x, n_groups, 1e-5)
+
 def _not_centred(x, n_groups, eps):
     groups = _grouped(x, n_groups)
     variance = groups.var(2, correction=0, keepdim=True)
@@ -151,9 +160,10 @@ check_group_norm = Exercise(
         (_BATCH[:1], 2, 1e-3),
         (_BATCH[:, :4].clone(), 2, 1e-5),
         (torch.ones(3, 4), 2, 1e-2),
-        (_BATCH + 100.3, 2, 1e-5),
+        (_BATCH + 20.3, 2, 1e-5),                        # also by the mean of the squares
         (_BATCH * 1e4, 2, 1e-5),
         (_BATCH * 1e-2, 3, 1e-4),
+        (torch.eye(5, 40), 2, 1e-3),                     # one far from all the others
         (_BATCH.double(), 3, 1e-3),
     ],
     mistakes={
@@ -167,6 +177,8 @@ check_group_norm = Exercise(
         "eps belongs under the root": _eps_beside_root,
         "divided by the variance: take its root": _by_variance,
         "the mean is not subtracted": _not_centred,
+        "eps is left out: it is added to the variance": _without_eps,
+        "eps is an argument: take the one that is given": _usual_eps,
         "the shape of x is wanted back": _shape_of_groups,
     },
     gradient=(0,),
@@ -216,6 +228,25 @@ def _numbers_cut_off(gradient, weight, share):
 def _without_root(gradient, weight, share):
     return _shortened(gradient, _allowed(weight, share), _length(gradient).square())
 
+def _least_added(gradient, weight, share):
+    return _shortened(gradient, share * (_length(weight) + .001), _length(gradient))
+
+def _zeros_only(gradient, weight, share):
+    length = _length(weight)
+    counted = torch.where(length == 0, .001, length)
+    return _shortened(gradient, share * counted, _length(gradient))
+
+def _sums_of_sizes(gradient, weight, share):
+    allowed = share * weight.abs().sum(1, keepdim=True).clamp(min=.001)
+    return _shortened(gradient, allowed, gradient.abs().sum(1, keepdim=True))
+
+def _squares_compared(gradient, weight, share):
+    allowed = share * weight.square().sum(1, keepdim=True).clamp(min=.001)
+    return _shortened(gradient, allowed, gradient.square().sum(1, keepdim=True))
+
+def _divided_by_share(gradient, weight, share):
+    return _clip_units(gradient, weight, 1 / share)
+
 def _weight_returned(gradient, weight, share):
     return weight * share
 
@@ -245,6 +276,14 @@ check_clip_units = Exercise(
         "each number is cut off by itself: that changes the direction": _numbers_cut_off,
         "the root is missing: the length is the square root of the sum of squares":
             _without_root,
+        "at least .001 long, not .001 longer": _least_added,
+        "every row shorter than .001 counts as .001 long, not only a row of zeros":
+            _zeros_only,
+        "a length is the root of the sum of squares, not the sum of the sizes":
+            _sums_of_sizes,
+        "squares of lengths are compared: take the root of both": _squares_compared,
+        "share times the length of the weights: it is a factor, not a divisor":
+            _divided_by_share,
         "the gradient is asked for, not the weight": _weight_returned,
     },
 )
@@ -268,6 +307,16 @@ def _per_picture(labels, k, power): return _softened_weights(labels, k, power)[l
 def _sum_of_1(labels, k, power):
     proportions = _powers(labels, k, -power)
     return proportions / proportions.sum()
+
+def _sum_over_pictures_of_1(labels, k, power):
+    return _softened_weights(labels, k, power) / len(labels)
+
+def _largest_1(labels, k, power):
+    proportions = _powers(labels, k, -power)
+    return proportions / proportions.max()
+
+def _powers_of_shares(labels, k, power):
+    return _powers(labels, k, -power) * len(labels)**power
 
 def _mean_over_classes(labels, k, power):
     proportions = _powers(labels, k, -power)
@@ -295,6 +344,9 @@ check_softened_weights = Exercise(
         "the weights sum to 1: their mean over all pictures is to be 1": _sum_of_1,
         "their mean over the classes is 1: it is to be 1 over the pictures":
             _mean_over_classes,
+        "the weights of all pictures sum to 1: their mean is to be 1": _sum_over_pictures_of_1,
+        "the largest weight is 1: the mean over all pictures is to be 1": _largest_1,
+        "powers of the shares: the mean over all pictures is not 1": _powers_of_shares,
         "balanced weights to the power: their mean over all pictures is not 1 any more":
             _power_of_balanced,
         "the power is left out": _whole_way,
@@ -310,7 +362,7 @@ def _rows_of_two(said) -> torch.Tensor:
         raise NotAnswered("Exercise 9.5: put three rows of probabilities for the dots")
     try:
         rows = torch.stack([torch.as_tensor(row, dtype=torch.float64) for row in said])
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):
         problem = f"expected three rows of two numbers, got {text_of(said)}"
         raise wrong_answer("9.5", problem) from None
     if rows.shape != (3, 2):
@@ -324,8 +376,8 @@ def _check_probabilities(rows: torch.Tensor) -> None:
         if not all(0 <= p <= 1 for p in row):
             hint = "logits, or percent"
             raise wrong_answer("9.5", f"{row} are no probabilities, from 0 to 1", hint)
-        if not math.isclose(sum(row), 1, abs_tol=1e-4):
-            raise wrong_answer("9.5", f"{row} sum to {sum(row):.3f}, not to 1")
+        if not math.isclose(sum(row), 1, abs_tol=5e-4):  # half precision is enough
+            raise wrong_answer("9.5", f"{row} sum to {sum(row):.4g}, not to 1")
 
 def check_outvoted(
     said: torch.Tensor | Sequence[Sequence[float]],      # (3, 2) a row a member
@@ -338,7 +390,7 @@ def check_outvoted(
         hint = "class 0, the first column, is the truth"
         raise wrong_answer("9.5", f"class 0 is named by {n_right} members, not by two", hint)
     mean = rows.mean(0).tolist()
-    if mean[0] >= mean[1]:
+    if mean[0] > mean[1] - 1e-6:                         # .5 and .5, up to rounding, too
         problem = f"the mean is {mean[0]:.3f} and {mean[1]:.3f}, so it does not name class 1"
         hint = "the one is not sure enough, or the two are too sure"
         raise wrong_answer("9.5", problem, hint)
@@ -384,6 +436,30 @@ def _eps_outside(weight, bias, mean, var, gamma, beta, eps):
 def _gamma_forgotten(weight, bias, mean, var, gamma, beta, eps):
     return _folded(weight, bias, mean, 1 / (var + eps).sqrt(), beta)
 
+def _without_eps(weight, bias, mean, var, gamma, beta, eps):
+    return _fold(weight, bias, mean, var, gamma, beta, 0.)
+
+def _mean_added(weight, bias, mean, var, gamma, beta, eps):
+    return _fold(weight, bias, -mean, var, gamma, beta, eps)
+
+def _bias_forgotten(weight, bias, mean, var, gamma, beta, eps):
+    return _fold(weight, torch.zeros_like(bias), mean, var, gamma, beta, eps)
+
+def _beta_forgotten(weight, bias, mean, var, gamma, beta, eps):
+    return _fold(weight, bias, mean, var, gamma, torch.zeros_like(beta), eps)
+
+def _beta_subtracted(weight, bias, mean, var, gamma, beta, eps):
+    return _fold(weight, bias, mean, var, gamma, -beta, eps)
+
+def _weight_as_it_was(weight, bias, mean, var, gamma, beta, eps):
+    return weight, _fold(weight, bias, mean, var, gamma, beta, eps)[1]
+
+def _bias_first(weight, bias, mean, var, gamma, beta, eps):
+    return _fold(weight, bias, mean, var, gamma, beta, eps)[::-1]
+
+def _weight_alone(weight, bias, mean, var, gamma, beta, eps):
+    return _fold(weight, bias, mean, var, gamma, beta, eps)[0]
+
 def _columns_scaled(weight, bias, mean, var, gamma, beta, eps):
     factor = gamma / (var + eps).sqrt()
     return weight * factor, (bias - mean) * factor + beta
@@ -408,6 +484,14 @@ check_fold = Exercise(
         "beta is added at the very end: nothing multiplies it": _beta_scaled,
         "divided by the variance: take its root": _root_forgotten,
         "eps belongs under the root": _eps_outside,
+        "eps is left out: it is added to the variance": _without_eps,
+        "the mean is taken away, not added": _mean_added,
+        "the layer's own bias is left out": _bias_forgotten,
+        "beta is left out": _beta_forgotten,
+        "beta is added, not taken away": _beta_subtracted,
+        "the weight is to be multiplied too": _weight_as_it_was,
+        "first the weight, then the bias": _bias_first,
+        "a tuple of weight and bias is asked for": _weight_alone,
         "gamma is left out": _gamma_forgotten,
         "a factor per input: batch norm has one per unit, which is a row": _columns_scaled,
     },
@@ -429,6 +513,9 @@ _VOTE_LOST = torch.tensor([[[3., 0., 0.]], [[0., .2, .1]], [[0., .2, .1]]])
 _SHOUT = torch.tensor([[[30., 0., 0.]], [[0., 5., 0.]], [[0., 5., 0.]]])
 _ENORMOUS = torch.tensor([[[9.99e3, 1e4, 0.]], [[.1, 0., .2]]])         # exp overflows
 
+_MANY = 3 * (.37 * torch.arange(2000.)).sin().view(5, 40, 10)
+_MANY_USED = torch.arange(200).view(5, 40).cos() > 0
+
 def _of_the_rest(logits, left):
     "The class by the mean of the probabilities of the members that are `left`."
     return (left[:, :, None] * logits.softmax(2)).sum(0).argmax(1)
@@ -445,6 +532,24 @@ def _never_unknown(logits, used): return _of_the_rest(logits, ~used)
 def _logits_added(logits, used):
     heard = ~used[:, :, None] * logits
     return torch.where(used.all(0), -1, heard.sum(0).argmax(1))
+
+def _surest(logits, used):
+    heard = ~used[:, :, None] * logits.softmax(2)
+    return torch.where(used.all(0), -1, heard.amax(0).argmax(1))
+
+def _across_pictures(logits, used):
+    heard = ~used[:, :, None] * logits.softmax(1)
+    return torch.where(used.all(0), -1, heard.sum(0).argmax(1))
+
+def _softmax_twice(logits, used): return _out_of_bag(logits.softmax(2), used)
+
+def _exp_overflows(logits, used):
+    powers = logits.exp()
+    heard = ~used[:, :, None] * powers / powers.sum(2, keepdim=True)
+    return torch.where(used.all(0), -1, heard.sum(0).argmax(1))
+
+def _all_but_unknown(logits, used):
+    return torch.where(used.all(0), -1, _all_members(logits, used))
 
 def _vote_of_the_rest(logits, used):
     named = torch.nn.functional.one_hot(logits.argmax(2), logits.shape[2])
@@ -467,14 +572,21 @@ check_out_of_bag = Exercise(
         (_SHOUT, torch.zeros(3, 1, dtype=torch.bool)),
         (_ENORMOUS, torch.tensor([[False], [False]])),
         (_ENORMOUS, torch.tensor([[False], [True]])),
+        (_MANY, _MANY_USED),
         (_VOTES.double(), _USED),
     ],
     mistakes={
         "that asks those that have seen the picture": _in_the_bag,
         "that asks all members": _all_members,
         "where all have seen the picture, -1": _never_unknown,
-        "a mean of logits: the network that shouts loudest decides": _logits_added,
+        "a mean of logits or of logarithms: the network that shouts loudest decides":
+            _logits_added,
         "a vote: how sure each member is counts too": _vote_of_the_rest,
+        "the surest member decides: a mean is asked for": _surest,
+        "probabilities sum to 1 over the classes, not over the pictures": _across_pictures,
+        "softmax of what are probabilities already": _softmax_twice,
+        "exp of a large logit overflows: take the largest logit away first": _exp_overflows,
+        "all members are asked wherever one has not seen the picture": _all_but_unknown,
         "-1 only where all members have seen the picture": _unknown_if_any,
     },
 )
@@ -488,6 +600,22 @@ def _lost(curves: Sequence[Sequence[float]], patience: int) -> float:
         lost.append(max(curve) - curve[best - 1])
     return sum(lost) / len(lost)
 
+def _is_accuracy(curve: object) -> bool:
+    "Is it a curve of numbers from 0 to 1 that ends higher than it begins?"
+    try:
+        numbers = [float(accuracy) for accuracy in curve]
+    except (TypeError, ValueError):
+        return False
+    is_share = all(0 <= number <= 1 for number in numbers)
+    return len(numbers) > 1 and is_share and numbers[-1] > numbers[0]
+
+def _check_curves(curves: object) -> None:
+    "Raise `WrongAnswer` unless it holds curves of accuracy."
+    is_some = isinstance(curves, (list, tuple, np.ndarray, torch.Tensor)) and len(curves) > 0
+    if not is_some or not all(map(_is_accuracy, curves)):
+        hint = "another name for what you make of them: the check wants them as loaded"
+        raise wrong_answer("9.8", "these are not the record's curves of accuracy", hint)
+
 def check_patience(
     patience: int,                                       # the number that is handed in
     curves: Sequence[Sequence[float]],                   # accuracy after each epoch, by run
@@ -497,6 +625,7 @@ def check_patience(
     patience = number_of("9.8", patience, "the patience", whole=True)
     if patience < 1:
         raise wrong_answer("9.8", f"expected a number of epochs from 1 up, got {patience}")
+    _check_curves(curves)
     lost = _lost(curves, patience)
     if lost >= most:
         points = f"{100 * lost:.2f} points, not less than {100 * most:g}"
@@ -517,6 +646,8 @@ def _not_rounded(share, certainty): return _ratio(share, certainty)
 def _one_too_many(share, certainty): return math.floor(_ratio(share, certainty)) + 1
 def _in_proportion(share, certainty): return math.ceil(certainty / share)
 def _on_average(share, certainty): return math.ceil(1 / share)
+def _turned_over(share, certainty): return math.ceil(1 / _ratio(share, certainty))
+def _logarithm_left_out(share, certainty): return math.ceil(-math.log(1 - certainty) / share)
 def _all_hit(share, certainty): return math.ceil(math.log(certainty) / math.log(share))
 
 check_trials_needed = Exercise(
@@ -529,7 +660,7 @@ check_trials_needed = Exercise(
         (.1, .5),
         (.9, .01),
         (.02, .999),
-        (1e-4, .9),
+        (.001, .9),                                      # float32 is exact enough
     ],
     mistakes={
         "rounded down: the promise is not quite kept": _one_too_few,
@@ -538,6 +669,8 @@ check_trials_needed = Exercise(
         "where it comes out even, no further trial is needed": _one_too_many,
         "hits do not add up: two trials may hit the same share": _in_proportion,
         "that is how many it takes on average, without a certainty": _on_average,
+        "the fraction stands upside down": _turned_over,
+        "log(1 - share) is not quite -share": _logarithm_left_out,
         "that asks for all trials to hit; one is enough": _all_hit,
     },
 )
@@ -555,8 +688,23 @@ def _falls_from_down(t, up, down):
         return (1 - t) / (1 - down)
     return _trapezoid(t, up, 0)
 
+def _rises_then_falls_from_down(t, up, down):
+    return t / up if t < up else _falls_from_down(t, up, down)
+
 def _no_plateau(t, up, down):
     return t / up if t < up else (1 - t) / (1 - up)
+
+def _zero_at_both_ends(t, up, down): return 0. if t in (0, 1) else _trapezoid(t, up, down)
+def _zero_at_the_start(t, up, down): return 0. if t == 0 else _trapezoid(t, up, down)
+def _zero_at_the_end(t, up, down): return 0. if t == 1 else _trapezoid(t, up, down)
+
+def _not_stretched(t, up, down):
+    if t < up:
+        return t
+    return 1 - t if t > 1 - down else 1.
+
+def _falls_upwards(t, up, down):
+    return (t - 1 + down) / down if t > 1 - down else _trapezoid(t, up, down)
 
 def _falls_only(t, up, down): return _trapezoid(t, 0, down)
 def _rises_only(t, up, down): return _trapezoid(t, up, 0)
@@ -581,13 +729,20 @@ check_trapezoid = Exercise(
         (.5, .5, .5),                                    # no plateau
         (.3, 1., 0.),
         (.3, 0., 1.),
-        (.999, .5, 1e-3),
+        (.99, .5, .02),
     ],
     mistakes={
         "the fall begins at progress 1 - down, not at down": _falls_from_down,
+        "down is how long the fall takes, not where it begins": _rises_then_falls_from_down,
         "between rise and fall the rate stays at its peak": _no_plateau,
         "the rise is missing": _falls_only,
         "the fall is missing": _rises_only,
+        "without a rise it begins at 1, without a fall it ends at 1: 0 / 0 is not 0":
+            _zero_at_both_ends,
+        "without a rise it begins at 1": _zero_at_the_start,
+        "without a fall it ends at 1": _zero_at_the_end,
+        "a rise reaches 1 after up, not after the whole run": _not_stretched,
+        "the last piece rises: what is left of the run gets less": _falls_upwards,
         "up and down are exchanged": _exchanged,
         "the fall begins too late": _fall_begins_late,
     },

@@ -6,7 +6,10 @@
 __all__ = ['check_smallest_patience', 'check_accumulate', 'check_record_patience', 'check_checkpoint_ratio']
 
 # %% ../../nbs/lib/checks/training.ipynb #f7d7f024
+import itertools
+import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
@@ -17,13 +20,53 @@ from torch import Tensor, nn
 from .engine import Exercise, number_of, raise_if_stub, text_of, wrong_answer
 
 # %% ../../nbs/lib/checks/training.ipynb #4cc813d1
+class _Passage:
+    "The pictures of one batch that wait for the way back; 0 once it has come."
+    def __init__(self, n: int):
+        self.n = n
+
+    def end(self, gradient: Tensor):
+        "What autograd calls."
+        self.n = 0
+
+class _Notes:
+    "The largest batch met, and the most pictures that waited for the way back at a time."
+    def __init__(self):
+        self.largest, self.most_waiting = 0, 0
+        self.passages = weakref.WeakSet()                # a passage goes when its graph does
+
+    def __deepcopy__(self, memo):
+        "Copies of the network write on the same notes."
+        return self
+
+    def write(self, logits: Tensor):
+        "Note that a batch has gone through."
+        self.largest = max(self.largest, len(logits))
+        if logits.requires_grad:
+            passage = _Passage(len(logits))
+            logits.register_hook(passage.end)            # the graph keeps the passage
+            self.passages.add(passage)
+        waiting = sum(passage.n for passage in self.passages)
+        self.most_waiting = max(self.most_waiting, waiting)
+
 class _Noting(nn.Linear):
-    "A linear layer that notes the largest batch it has seen."
-    largest = 0
+    "A linear layer that keeps notes of what goes through."
+    def __init__(self, n_in: int, n_out: int):
+        super().__init__(n_in, n_out)
+        self.notes = _Notes()
 
     def forward(self, x):
-        self.largest = max(self.largest, len(x))
-        return super().forward(x)
+        logits = super().forward(x)
+        self.notes.write(logits)
+        return logits
+
+# %% ../../nbs/lib/checks/training.ipynb #d889617d
+@dataclass(frozen=True)
+class _Trial:
+    "What an answer is tried on."
+    loss_fn: Callable
+    sizes: tuple[int, ...]                               # pictures in each piece
+    used: bool = True                                    # has the network gradients already?
 
 def _pieces(sizes: tuple[int, ...]) -> list[tuple[Tensor, Tensor]]:
     "Batches (n, 4) and labels (n,) of these sizes, the same ones at each call."
@@ -34,23 +77,25 @@ def _pieces(sizes: tuple[int, ...]) -> list[tuple[Tensor, Tensor]]:
         pieces.append((torch.randn(n, 4, generator=generator) + n, labels))
     return pieces
 
-def _network() -> nn.Sequential:
-    "Four numbers to three logits, with gradients in it that somebody has left there."
+def _network(used: bool = True) -> nn.Sequential:
+    "Four numbers to three logits; in a used one somebody has left gradients."
     generator = torch.Generator().manual_seed(0)
     model = nn.Sequential(_Noting(4, 3))
     for weight in model.parameters():
         weight.data = torch.randn(weight.shape, generator=generator)
-        weight.grad = torch.randn(weight.shape, generator=generator)
+        gradient = torch.randn(weight.shape, generator=generator)
+        weight.grad = gradient if used else None
     return model
 
-def _found(accumulate: Callable, loss_fn: Callable, sizes: tuple[int, ...]) -> tuple:
-    "What an answer gives, its gradients in one row, and the network that it got."
-    model = _network()
-    result = accumulate(model, loss_fn, _pieces(sizes))
+def _found(accumulate: Callable, trial: _Trial) -> tuple:
+    "What an answer gives, its gradients in one row, and the network and pieces that it got."
+    model, pieces = _network(trial.used), _pieces(trial.sizes)
+    result = accumulate(model, trial.loss_fn, pieces)
     gradients = [weight.grad for weight in model.parameters()]
     if any(gradient is None for gradient in gradients):
-        return result, None, model
-    return result, torch.cat([gradient.flatten() for gradient in gradients]), model
+        return result, None, model, pieces
+    row = torch.cat([gradient.flatten() for gradient in gradients])
+    return result, row, model, pieces
 
 # %% ../../nbs/lib/checks/training.ipynb #3b23f2c6
 def _at_once(model, loss_fn, batches):
@@ -62,18 +107,35 @@ def _at_once(model, loss_fn, batches):
     return loss.item()
 
 def _of_means(share: Callable, keep: bool = False, only_last: bool = False) -> Callable:
-    "An answer that goes back from each piece's mean times `share(pieces)`."
+    "An answer that goes back from each piece's mean times `share(its labels, pieces)`."
     def accumulate(model, loss_fn, batches):
         if not keep:
             model.zero_grad()
         for xb, yb in batches:
             if only_last:
                 model.zero_grad()
-            (loss_fn(model(xb), yb) * share(batches)).backward()
+            (loss_fn(model(xb), yb) * share(yb, batches)).backward()
     return accumulate
 
-def _one(batches): return 1
-def _one_of_the_pieces(batches): return 1 / len(batches)
+def _one(labels, batches): return 1
+def _one_of_the_pieces(labels, batches): return 1 / len(batches)
+def _its_pictures(labels, batches): return len(labels)
+def _its_share(labels, batches): return len(labels) / sum(len(yb) for _, yb in batches)
+
+def _without_last(model, loss_fn, batches):
+    "A piece is forgotten."
+    n_pictures = sum(len(yb) for _, yb in batches)
+    some = batches[:-1] or batches
+    n_some = sum(len(yb) for _, yb in some)
+    _at_once(model, lambda z, y: loss_fn(z, y) * n_some / n_pictures, some)
+
+def _over_the_others(model, loss_fn, batches):
+    "A piece is forgotten, and its pictures are not counted."
+    _at_once(model, loss_fn, batches[:-1] or batches)
+
+def _always_cross_entropy(model, loss_fn, batches):
+    "Whatever loss was handed in."
+    _at_once(model, F.cross_entropy, batches)
 
 _GRADIENT_MISTAKES = {
     "a mean of means: a large piece counts for more than a small one":
@@ -81,57 +143,100 @@ _GRADIENT_MISTAKES = {
     "a sum of means: the result shall be a mean over all pictures": _of_means(_one),
     "only the last piece is left: set the gradients back once, before the first":
         _of_means(_one, only_last=True),
+    "only the share of the last piece is left: set the gradients back once, at the start":
+        _of_means(_its_share, only_last=True),
+    "a sum over all pictures: divide it by their number": _of_means(_its_pictures),
+    "the last piece is missing": _without_last,
+    "the last piece and its pictures are missing": _over_the_others,
+    "the loss is the one that is handed in, `loss_fn`": _always_cross_entropy,
 }
 
 def _right_with_old(model, loss_fn, batches):
     "All is right but for what was in `grad` before."
-    before = [weight.grad.clone() for weight in model.parameters()]
+    before = [weight.grad for weight in model.parameters()]
     _at_once(model, loss_fn, batches)
     for weight, old in zip(model.parameters(), before):
-        weight.grad += old
+        if old is not None:
+            weight.grad += old
 
-def _cause_of_gradients(gradients: Tensor, loss_fn: Callable, sizes: tuple[int, ...]) -> str:
+def _cause_of_gradients(gradients: Tensor, trial: _Trial) -> str:
     "The mistake that gives these gradients, if it is a known one."
     mistakes = _GRADIENT_MISTAKES | {"what was in `grad` before still counts": _right_with_old}
     for hint, mistaken in mistakes.items():
-        if torch.allclose(_found(mistaken, loss_fn, sizes)[1], gradients, rtol=1e-4, atol=1e-6):
+        _, found, _, _ = _found(mistaken, trial)
+        if torch.allclose(found, gradients, rtol=1e-4, atol=1e-6):
             return hint
     return ""
 
 # %% ../../nbs/lib/checks/training.ipynb #46f59996
 def _squares(logits: Tensor, labels: Tensor) -> Tensor:
     "Mean square between logits and one-hot labels."
-    return ((logits - F.one_hot(labels, 3)) ** 2).sum(1).mean()
+    return ((logits - torch.eye(3)[labels]) ** 2).sum(1).mean()
 
-_PIECES = (
-    (F.cross_entropy, (3, 1, 4)),
-    (F.cross_entropy, (2, 2)),
-    (F.cross_entropy, (5,)),
-    (_squares, (1, 7)),
+_TRIALS = (
+    _Trial(F.cross_entropy, (3, 1, 4)),
+    _Trial(F.cross_entropy, (2, 2)),
+    _Trial(F.cross_entropy, (5,)),
+    _Trial(_squares, (1, 7)),
+    _Trial(F.cross_entropy, (3, 2, 3, 2, 1)),
+    _Trial(F.cross_entropy, (2, 3), used=False),
 )
 
-def _check_pieces(accumulate: Callable, loss_fn: Callable, sizes: tuple[int, ...]) -> None:
-    "Raise `WrongAnswer` if the answer is wrong for these pieces."
-    where = f"for pieces of {', '.join(map(str, sizes))} pictures"
-    right_loss, right, _ = _found(_at_once, loss_fn, sizes)
+def _unlike(tensors, others) -> bool:
+    "Do two rows of tensors differ in number, type or value?"
+    for tensor, other in itertools.zip_longest(tensors, others):
+        if tensor is None or other is None or tensor.dtype != other.dtype:
+            return True
+        if not torch.equal(tensor, other):
+            return True
+    return False
+
+def _check_left_alone(model: nn.Module, pieces: list, trial: _Trial, where: str) -> None:
+    "Raise `WrongAnswer` if the weights, the list or its batches are not as they were."
+    if _unlike(model.parameters(), _network().parameters()):
+        raise wrong_answer("7.1", f"{where}: the weights have changed", "it takes no step")
+    if _unlike(itertools.chain(*pieces), itertools.chain(*_pieces(trial.sizes))):
+        hint = "pop(), or an operation in place: who has handed it in may need it again"
+        raise wrong_answer("7.1", f"{where}: the list or a batch has changed", hint)
+
+def _check_memory(notes: _Notes, largest: int, where: str) -> None:
+    "Raise `WrongAnswer` if the network had more to keep than pieces of that size need."
+    if notes.largest > largest:
+        hint = "the pieces together do not fit into memory"
+        raise wrong_answer("7.1", f"{where}: the network got {notes.largest} at once", hint)
+    if notes.most_waiting > 2 * largest:                 # a loss may outlive the next piece's
+        hint = "go back after each piece: only then is the memory free that it takes"
+        problem = f"{notes.most_waiting} pictures wait for their way back at once"
+        raise wrong_answer("7.1", f"{where}: {problem}", hint)
+
+def _cause_of_error(message: str) -> str:
+    "What usually leads to an exception with this message, if we know."
+    if "'NoneType' object" in message:
+        return "in a new network grad is None, until the first way back"
+    if "unexpected keyword" in message:
+        return "loss_fn is any function of logits and labels, and takes no more than these"
+    return ""
+
+def _check_trial(accumulate: Callable, trial: _Trial) -> None:
+    "Raise `WrongAnswer` if the answer is wrong in this trial."
+    where = f"for pieces of {', '.join(map(str, trial.sizes))} pictures"
+    where += "" if trial.used else " and a new network"
+    right_loss, right, _, _ = _found(_at_once, trial)
     try:
-        loss, gradients, model = _found(accumulate, loss_fn, sizes)
+        loss, gradients, model, pieces = _found(accumulate, trial)
     except Exception as error:
         raise_if_stub(error)
         problem = f"{where}: it raised {type(error).__name__}: {str(error)[:200]}"
-        raise wrong_answer("7.1", problem) from error
-    if not all(map(torch.equal, model.parameters(), _network().parameters())):
-        raise wrong_answer("7.1", f"{where}: the weights have changed", "it takes no step")
-    if model[0].largest > max(sizes):
-        hint = "the pieces together do not fit into memory"
-        raise wrong_answer("7.1", f"{where}: the network got {model[0].largest} at once", hint)
+        raise wrong_answer("7.1", problem, _cause_of_error(str(error))) from error
+    _check_left_alone(model, pieces, trial, where)
+    _check_memory(model[0].notes, max(trial.sizes), where)
     if gradients is None:
         hint = "backward() is missing, or the gradients were set back at the end"
         raise wrong_answer("7.1", f"{where}: a weight has no gradient", hint)
     if not torch.allclose(gradients, right, rtol=1e-4, atol=1e-6):
         first, got = text_of(right[:3]), text_of(gradients[:3])
         problem = f"{where}: expected gradients {first} …, got {got} …"
-        raise wrong_answer("7.1", problem, _cause_of_gradients(gradients, loss_fn, sizes))
+        raise wrong_answer("7.1", problem, _cause_of_gradients(gradients, trial))
     _check_loss(loss, right_loss, where)
 
 def _check_loss(loss: object, right: float, where: str) -> None:
@@ -151,8 +256,8 @@ def _check_loss(loss: object, right: float, where: str) -> None:
 # %% ../../nbs/lib/checks/training.ipynb #64c095d8
 def check_accumulate(accumulate: Callable) -> None:
     "Does it leave the gradient of all pictures' mean loss, and give that? Else `WrongAnswer`."
-    for loss_fn, sizes in _PIECES:
-        _check_pieces(accumulate, loss_fn, sizes)
+    for trial in _TRIALS:
+        _check_trial(accumulate, trial)
     print("Exercise 7.1: passed")
 
 # %% ../../nbs/lib/checks/training.ipynb #8264fca3
@@ -173,6 +278,38 @@ def _one_more(losses): return _smallest_patience(losses) + 1
 def _best_epoch(losses): return losses.index(min(losses)) + 1
 def _way_from_the_first(losses): return max(losses.index(min(losses)), 1)
 
+def _to_the_last_lowest(losses):
+    "As if the lowest loss had to be met each time."
+    epochs = [epoch for epoch, loss in enumerate(losses) if loss == min(losses)]
+    return max(_smallest_patience(losses), epochs[-1] - epochs[0])
+
+def _place_of_lowest(losses): return losses.index(min(losses))
+def _after_the_lowest(losses): return max(len(losses) - 1 - losses.index(min(losses)), 1)
+def _higher_is_better(losses): return _smallest_patience([-loss for loss in losses])
+
+def _only_if_clearly_better(losses):
+    "A new best must be lower by a thousandth."
+    needed, best, best_epoch = 1, losses[0], 1
+    for epoch, loss in enumerate(losses, start=1):
+        if loss < best - .001:
+            needed = max(needed, epoch - best_epoch)
+            best, best_epoch = loss, epoch
+    return needed
+
+def _zero_is_none(losses):
+    "A best loss of 0 is taken for none at all."
+    needed, best, best_epoch = 1, losses[0], 1
+    for epoch, loss in enumerate(losses, start=1):
+        if not best or loss < best:
+            needed = max(needed, epoch - best_epoch)
+            best, best_epoch = loss, epoch
+    return needed
+
+def _only_the_last_way(losses):
+    "From the last best loss but one to the last."
+    lowest_before = min(losses[:losses.index(min(losses))], default=losses[0])
+    return max(losses.index(min(losses)) - losses.index(lowest_before), 1)
+
 def _longest_rise(losses):
     "Compared with the epoch before."
     longest = rising = 0
@@ -181,7 +318,23 @@ def _longest_rise(losses):
         longest = max(longest, rising)
     return longest + 1
 
-check_smallest_patience = Exercise(
+class _OfLists(Exercise):
+    "An exercise whose answers get lists, each time new ones, where a case has tuples."
+
+    def _call(self, answer: Callable, given: list, case: tuple) -> object:
+        "What `answer` gives; the lists that it gets must stay as they are."
+        lists = list(map(list, given))
+        result = super()._call(answer, lists, case)
+        if lists != list(map(list, case)):
+            hint = "sort(), pop(), append() and the like: work on a copy"
+            raise self._wrong(case, "it changes its input", hint)
+        return result
+
+    def _known_mistake(self, answer: Callable) -> str:
+        "As ever, with lists for `answer`."
+        return super()._known_mistake(lambda *given: answer(*map(list, given)))
+
+check_smallest_patience = _OfLists(
     "7.2",
     _smallest_patience,
     cases=[
@@ -194,6 +347,10 @@ check_smallest_patience = Exercise(
         ((1.,),),
         ((1e10, 2e10, 3e10, 1e10 - 1e4),),
         ((-1e4, -1e4 + 1, -1e4 - 1),),
+        ((3., 1., 2., 1.),),                             # the lowest twice
+        ((1., 0., .5, .6, .2),),                         # 0 is a loss like others
+        ((.5, .6, .49999, .6, .6, .49998),),             # a little better is better
+        ((1., *[2.] * 30, .5, .4),),
     ],
     mistakes={
         "an equal loss is not a better one": _equal_is_better,
@@ -204,6 +361,13 @@ check_smallest_patience = Exercise(
         "that is the epoch of the lowest loss, not how long one had to wait": _best_epoch,
         "better losses on the way begin the waiting anew": _way_from_the_first,
         "compare with the best loss so far, not with the last epoch's": _longest_rise,
+        "that is the place of the lowest loss, not how long one had to wait": _place_of_lowest,
+        "the epochs after the lowest loss do not matter": _after_the_lowest,
+        "of losses the lowest is the best": _higher_is_better,
+        "any better loss is a new best, however little better": _only_if_clearly_better,
+        "it is enough to meet the lowest loss for the first time": _to_the_last_lowest,
+        "a best loss of 0 is a loss, not a missing one": _zero_is_none,
+        "the longest wait of all counts, not the last": _only_the_last_way,
     },
 )
 
