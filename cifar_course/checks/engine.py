@@ -105,6 +105,13 @@ def _text_of_tensor(value: Tensor) -> str:
     return f"{numbers} in shape {shape}"
 
 # %% ../../nbs/lib/checks/engine.ipynb #48326f37
+def _is_finite(value: Real) -> bool:
+    "Is it neither infinite nor nan, nor too large for a float?"
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
 def number_of(
     number: str,                                         # the exercise, such as "2.4"
     value: object,                                       # what was handed in
@@ -122,8 +129,8 @@ def number_of(
         hint = "a text, a function, or a list or tensor of several"
         problem = f"{what}: expected a number, got {text_of(value)}"
         raise wrong_answer(number, problem, hint)
-    if not math.isfinite(value):
-        raise wrong_answer(number, f"{what}: expected a finite number, got {value}")
+    if not _is_finite(value):
+        raise wrong_answer(number, f"{what}: expected a finite number, got {text_of(value)}")
     if not whole:
         return float(value)
     if value != int(value):
@@ -448,6 +455,8 @@ class Exercise:
         self, answer: Callable, got: object, expected: object, case: tuple
     ) -> None:
         "The result is the reference's in kind, shape, type and value."
+        if isinstance(got, Tensor) and got.layout != torch.strided:
+            raise self._wrong(case, "expected a usual tensor, got a sparse one", ".to_dense()")
         same_kind = isinstance(got, Tensor) == isinstance(expected, Tensor)
         if same_kind and _same(got, expected):
             return

@@ -6,6 +6,8 @@
 __all__ = ['check_absolute_step', 'check_one_step_rate', 'check_two_bends']
 
 # %% ../../nbs/lib/checks/first_hour.ipynb #28d3d0e9
+import math
+
 from .engine import Exercise, result_of, wrong_answer
 
 # %% ../../nbs/lib/checks/first_hour.ipynb #09cf1e3b
@@ -20,6 +22,14 @@ def _x_as_size(w, x, y, lr): return w + (_absolute_step(w, x, y, lr) - w) * (1 i
 def _x_forgotten(w, x, y, lr): return w - lr * ((w * x > y) - (w * x < y))
 def _goal_moves(w, x, y, lr): return w - lr * x if w * x >= y else w + lr * x
 def _sign_of_step(w, x, y, lr): return w - lr * abs(w * x - y) * x
+def _half_square(w, x, y, lr): return w - lr * (w * x - y) * x
+def _goal_moves_up(w, x, y, lr): return w - lr * x if w * x > y else w + lr * x
+def _rate_forgotten(w, x, y, lr): return _absolute_step(w, x, y, 1)
+def _only_the_change(w, x, y, lr): return _absolute_step(w, x, y, lr) - w
+
+def _never_past_the_goal(w, x, y, lr):
+    new_w = _absolute_step(w, x, y, lr)
+    return y / x if (w * x - y) * (new_w * x - y) < 0 else new_w
 
 check_absolute_step = Exercise(
     "0.1",
@@ -31,6 +41,9 @@ check_absolute_step = Exercise(
         (1., -2., 6., .25),
         (-4., -2., 6., .5),
         (1e4, 3., -1e4, 2.),
+        (2.99, 2., 6., .1),                              # nearly there: beyond the goal
+        (1., 2., -6., .1),
+        (1., 2., 6., .3),
     ],
     mistakes={
         "that is the slope of the square": _squared,
@@ -39,6 +52,12 @@ check_absolute_step = Exercise(
         "the slope is x or -x, not 1 or -1": _x_forgotten,
         "where the loss is 0 the weight stays": _goal_moves,
         "the slope does not grow with the error": _sign_of_step,
+        "that is the slope of half the square": _half_square,
+        "at the goal itself nothing moves, neither up nor down": _goal_moves_up,
+        "the learning rate is missing": _rate_forgotten,
+        "that is the change, not the weight after it": _only_the_change,
+        "a step may end beyond the goal: its length is the rate times the slope":
+            _never_past_the_goal,
     },
 )
 
@@ -49,16 +68,20 @@ def _the_edge(x): return 1 / x**2
 def _one_x(x): return 1 / (2 * x)
 def _of_the_example(x): return .125
 def _upside_down(x): return 2 * x**2
+def _without_brackets(x): return 1 / 2 * x**2
+def _two_squared(x): return 1 / (2 * x) ** 2
 
 check_one_step_rate = Exercise(
     "0.2",
     _one_step_rate,
-    cases=[(2.,), (1.,), (-3.,), (.01,), (1e4,)],
+    cases=[(2.,), (1.,), (-3.,), (.01,), (30.,), (1e4,)],
     mistakes={
         "that is the edge: the knob lands as far beyond the goal as it was": _the_edge,
         "x comes in twice: in the prediction, and in the slope": _one_x,
         "that is right for x = 2; which part of it is x?": _of_the_example,
         "upside down": _upside_down,
+        "only the 2 is below the line: brackets": _without_brackets,
+        "the 2 comes in once, x twice": _two_squared,
     },
 )
 
@@ -78,9 +101,14 @@ def _nine_numbers(answer) -> list[float]:
     if came is None:
         raise wrong_answer("0.3", "it gives None", "return is missing")
     try:
+        came = list(came)
         knobs = [float(knob) for knob in came]
+    except OverflowError:                                # a whole number of 400 digits
+        knobs = [math.inf] * len(came)
     except (TypeError, ValueError, RuntimeError):        # torch's, for a row of several
         raise wrong_answer("0.3", "it gives something else than nine numbers") from None
+    if any(isinstance(knob, (str, bytes, bool)) for knob in came):
+        raise wrong_answer("0.3", "it gives texts or truth values, not numbers")
     if len(knobs) != 9:
         raise wrong_answer("0.3", f"it gives {len(knobs)} numbers, not nine")
     if not all(abs(knob) < 1e6 for knob in knobs):

@@ -92,6 +92,18 @@ def _bias_not_in_score(w, b, x, y):
     winner = _winner(w, 0 * b, x)
     return _moved(w, b, x, (y, winner), (1, -1)) if winner != y else (w, b)
 
+def _last_of_equal_ones(w, b, x, y):
+    winner = len(w) - 1 - int((w @ x + b).flip(0).argmax())
+    return _moved(w, b, x, (y, winner), (1, -1)) if winner != y else (w, b)
+
+def _stays_at_a_tie(w, b, x, y):
+    scores = w @ x + b
+    return (w, b) if scores[y] == scores.max() else _step_of_many(w, b, x, y)
+
+def _half_a_step(w, b, x, y):
+    new_w, new_b = _step_of_many(w, b, x, y)
+    return (w + new_w) / 2, (b + new_b) / 2
+
 def _moves_away(w, b, x, y):
     new_w, new_b = _step_of_many(w, b, x, y)
     return 2 * w - new_w, 2 * b - new_b
@@ -112,6 +124,7 @@ check_step_of_many = Exercise(
         (torch.zeros(4, 3), torch.zeros(4), torch.tensor([1., -2., .5]), 3),
         (1e4 * _THREE_ROWS, _NO_BIAS, torch.tensor([-2., 1.]), 0),
         (_THREE_ROWS, _NO_BIAS, torch.tensor([1e4, 1e4]), 2),
+        (1e4 * _THREE_ROWS, _NO_BIAS, torch.tensor([7., 8.]), 0),    # no exp, no half
         (_THREE_ROWS.double(), _NO_BIAS.double(), torch.tensor([1., 3.]).double(), 0),
     ],
     mistakes={
@@ -122,6 +135,9 @@ check_step_of_many = Exercise(
         "the biases learn too": _biases_stay,
         "the bias is part of the score": _bias_not_in_score,
         "the sign: x is added for the right class": _moves_away,
+        "of equal scores the first wins, not the last": _last_of_equal_ones,
+        "of equal scores only the first wins: the right class may have lost": _stays_at_a_tie,
+        "there is no learning rate: the whole of x moves": _half_a_step,
     },
 )
 
@@ -165,7 +181,8 @@ def _rounded(n_layers, budget):
     return width + 1 if over < budget - _parameters(n_layers, width) else width
 
 _BUDGETS = [(1, 1_707_274), (2, 1_707_274), (3, 1_738_890), (4, 100_000), (7, 10**9)]
-for _n_layers, _width in ((1, 1), (1, 64), (2, 300), (3, 17), (5, 1000), (12, 2)):
+_BUDGETS += [(2, 10**9), (1, 10**9)]
+for _n_layers, _width in ((1, 1), (1, 64), (2, 300), (3, 17), (5, 1000), (12, 2), (2, 20_011)):
     _exactly = _parameters(_n_layers, _width)
     _BUDGETS += [(_n_layers, _exactly), (_n_layers, _exactly + 1)]
     if _width > 1:
@@ -201,8 +218,8 @@ check_most_pieces = Exercise(
     "2.4",
     _most_pieces,
     cases=[
-        (0, 2), (1, 2), (2, 2), (4, 2), (32, 2), (10, 1), (3, 3), (4, 3), (5, 7), (0, 1),
-        (20, 4), (40, 5),                                # not so many that recursion is slow
+        (0, 2), (1, 2), (2, 2), (4, 2), (16, 2), (10, 1), (3, 3), (4, 3), (5, 7), (0, 1),
+        (16, 4), (14, 9), (12, 10),                      # not so many that recursion is slow
     ],
     mistakes={
         "not every pattern of speaking and silent can come up": _every_pattern,

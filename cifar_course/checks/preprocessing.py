@@ -55,6 +55,7 @@ _FAR = torch.tensor([-1e4, -30., -.3, .4, 30., 1e4]).view(1, 1, 2, 3)
 def _cut_off(x, mean, std): return _pixels(x, mean, std).clamp(0, 255).byte()
 def _wrapped_around(x, mean, std): return _pixels(x, mean, std).round().long().byte()
 def _without_255(x, mean, std): return (_pixels(x, mean, std) / 255).round().clamp(0, 1).byte()
+def _whole_numbers(x, mean, std): return _still_floats(x, mean, std).long()
 def _still_floats(x, mean, std): return _pixels(x, mean, std).round().clamp(0, 255)
 def _by_columns(x, mean, std): return (255 * (x * std + mean)).round().clamp(0, 255).byte()
 def _mean_first(x, mean, std): return bytes_of(x + _stretched(mean), 0 * mean, std)
@@ -67,13 +68,14 @@ check_to_bytes = Exercise(
         (_floats((2, 3, 4, 3), _MEAN, _STD), _MEAN, _STD),
         (_floats((1, 1, 5, 10), _GREY_MEAN, _GREY_STD), _GREY_MEAN, _GREY_STD),
         (_FAR, _GREY_MEAN, _GREY_STD),
-        (_floats((4, 3, 32, 32), _MEAN, _STD).double(), _MEAN.double(), _STD.double()),
+        (_floats((4, 3, 32, 32), _STD, _MEAN).double(), _STD.double(), _MEAN.double()),
     ],
     mistakes={
         "the decimals are cut off: round first": _cut_off,
         "256 becomes 0, and -1 becomes 255: limit first": _wrapped_around,
         "pixels of 0 to 1 come out: the 255 is missing": _without_255,
         "floats, not bytes": _still_floats,
+        "whole numbers, but not of type uint8": _whole_numbers,
         "the statistics stretch along the columns: the channel is axis 1 of 4": _by_columns,
         "in the wrong order: the last step of standardising is undone first": _mean_first,
         "that standardises once more instead of undoing it": _there_again,
@@ -115,6 +117,7 @@ check_combined = Exercise(
         (1000, 1e4, 2., 3000, -1e4, .5),
         (5, 3., 1.5, 7, 3., 1.5),
         (4, 1e4, .1, 4, 1e4, .1),
+        (3, 2., .001, 5, 2., .001),
     ],
     mistakes={
         "the larger part counts for more": _means_of_two,
@@ -142,6 +145,7 @@ check_one_hot = Exercise(
         (torch.tensor([3]), 5),
         (torch.arange(10), 10),
         (torch.tensor([1, 1, 3, 1]), 4),
+        (torch.tensor([0, 3, 3]), 4),                    # shaped like the first
         (torch.tensor([0, 9_999]), 10_000),
     ],
     mistakes={
@@ -235,7 +239,7 @@ def _two_tensors(asked: str, parts: object) -> tuple[Tensor, Tensor]:
     if not fits or not all(isinstance(part, Tensor) and part.ndim == 1 for part in parts):
         problem = f"{asked}: expected two tensors of places, got {text_of(parts)}"
         raise _wrong_split(problem, "return is missing, a list, or one tensor")
-    return tuple(parts)
+    return tuple(part if len(part) else part.long() for part in parts)
 
 def _check_indices(asked: str, parts: tuple[Tensor, Tensor]) -> None:
     "Whole numbers."
@@ -281,12 +285,14 @@ def _check_sizes(
         problem = (f"{asked}: expected {expected[0]} and {expected[1]} ships, "
                    f"got {sizes[0]} and {sizes[1]}")
         hint = ("training and validation in the wrong order, a share of the pictures instead "
-                "of the ships, or a number instead of fraction")
+                "of the ships, a number instead of fraction, or cut off where the text rounds")
         raise _wrong_split(problem, hint)
 
 # %% ../../nbs/lib/checks/preprocessing.ipynb #061c96e2
-def _validation_part(answer: Callable, groups: Tensor, fraction: float, seed: int) -> Tensor:
-    "The validation places that an answer gives, once both parts are found right."
+def _parts(
+    answer: Callable, groups: Tensor, fraction: float, seed: int
+) -> tuple[Tensor, Tensor]:
+    "The places that an answer gives, once both parts are found right."
     n, n_ships = len(groups), len(groups.unique())
     asked = f"for {n} pictures of {n_ships} ships, fraction={fraction}, seed={seed}"
     before = _random_states()
@@ -298,12 +304,16 @@ def _validation_part(answer: Callable, groups: Tensor, fraction: float, seed: in
     _check_complete(asked, parts, n)
     _check_groups(asked, parts, groups)
     _check_sizes(asked, parts, groups, fraction)
-    return parts[1]
+    return parts
+
+def _validation_part(answer: Callable, groups: Tensor, fraction: float, seed: int) -> Tensor:
+    "The second part alone."
+    return _parts(answer, groups, fraction, seed)[1]
 
 # %% ../../nbs/lib/checks/preprocessing.ipynb #54537385
-def _check_repeats(first: Tensor, again: Tensor) -> None:
+def _check_repeats(first: tuple[Tensor, Tensor], again: tuple[Tensor, Tensor]) -> None:
     "The same seed gives the same places in the same order."
-    if not torch.equal(first, again):
+    if not all(map(torch.equal, first, again)):
         hint = "the seed is not used: give torch.randperm a generator"
         raise _wrong_split("the same seed gives another split", hint)
 
@@ -312,6 +322,28 @@ def _check_differs(first: Tensor, other: Tensor) -> None:
     if torch.equal(first.sort().values, other.sort().values):
         hint = "a fixed seed, or no shuffling"
         raise _wrong_split("another seed gives the same split", hint)
+
+def _check_none(answer: Callable, groups: Tensor) -> None:
+    "Where no ship goes to validation, an answer may refuse, but not hand out others."
+    try:
+        answer(groups.clone(), 0., 5)
+    except Exception:
+        return
+    _validation_part(answer, groups, 0., seed=5)
+
+def _check_draws(answer: Callable, groups: Tensor) -> None:
+    "Over many seeds, every ship comes to either part, and the splits are many."
+    n_ships, splits = len(groups.unique()), set()
+    for seed in range(40):
+        validation = _validation_part(answer, groups, .5, seed)
+        splits.add(tuple(groups[validation].unique().tolist()))
+    drawn = set().union(*splits)
+    if len(drawn) < n_ships or set.intersection(*map(set, splits)):
+        problem = "over 40 seeds, some ship is always on the same side"
+        raise _wrong_split(problem, "the draw leaves out the first or the last ship")
+    if len(splits) < n_ships:
+        problem = f"40 seeds give only {len(splits)} different splits"
+        raise _wrong_split(problem, "the ships are not drawn one by one, but in fixed sets")
 
 def _check_shuffled(ships: Tensor) -> None:
     "The ships come from all over the list: at least three gaps lie between them."
@@ -326,15 +358,19 @@ def check_split_groups(
     "Exercise 1.5: a `WrongAnswer` unless `answer` splits pictures and keeps each ship whole."
     draw = torch.Generator().manual_seed(0)
     ships = torch.arange(50).repeat(4)[torch.randperm(200, generator=draw)]
-    few_of_one = torch.tensor([40, 7, 7, -3, 40, 1000, 7, 40, 12, 12, 12, 5])
+    few_of_one = torch.tensor([40, 7, 7, -3, 40, 2**24, 7, 40, 2**24 + 1, 12, 12, 12])
     with torch.random.fork_rng(devices=[]):
-        validation = _validation_part(answer, ships, .2, seed=1)
+        parts = _parts(answer, ships, .2, seed=1)
         torch.manual_seed(5)                             # an answer must not lean on this one
-        _check_repeats(validation, _validation_part(answer, ships, .2, seed=1))
-        _check_differs(validation, _validation_part(answer, ships, .2, seed=2))
-        _check_shuffled(ships[validation].unique())
+        _check_repeats(parts, _parts(answer, ships, .2, seed=1))
+        _check_differs(parts[1], _validation_part(answer, ships, .2, seed=2))
+        _check_shuffled(ships[parts[1]].unique())
         _validation_part(answer, few_of_one, .5, seed=3)
+        _validation_part(answer, few_of_one, .45, seed=3)        # 2.7 ships
+        _validation_part(answer, few_of_one, .4, seed=3)         # 2.4 ships
         _validation_part(answer, torch.arange(40), .25, seed=4)
+        _check_none(answer, few_of_one)
+        _check_draws(answer, few_of_one)
     print("Exercise 1.5: passed")
 
 # %% ../../nbs/lib/checks/preprocessing.ipynb #8188b04d
@@ -351,6 +387,8 @@ def _slip(came: int, pictures: Tensor) -> str:
     "What gives such a wrong number, if we know it."
     if came == _n_directions(pictures) - 1:
         return "so many are not yet enough: one more is needed"
+    if came == _n_directions(pictures) + 1:
+        return "one fewer is enough; or these are the first 500 of another data set"
     if came == _n_directions(pictures, power=1):
         return "that is 90 % of the spreads: the variance is made of their squares"
     if came == _n_directions(pictures, centred=False):
