@@ -14,8 +14,6 @@ import math
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from torch import Tensor
 
 from .data.dataset import Dataset
@@ -111,11 +109,8 @@ def embed(
 ) -> dict[str, str]:
     "The axes' figure as {src, alt, caption}, where src is a data URI; the figure is closed."
     buffer = io.BytesIO()
-    if kind == "svg":                                    # `savefig` would draw twice
-        FigureCanvasSVG(ax.figure).print_svg(buffer, metadata={"Date": None})
-    else:
-        ax.figure.set_dpi(160)
-        FigureCanvasAgg(ax.figure).print_png(buffer)
+    metadata = {"Date": None} if kind == "svg" else None               # the same page each time
+    ax.figure.savefig(buffer, format=kind, dpi=160, bbox_inches="tight", metadata=metadata)
     plt.close(ax.figure)
     encoded = base64.b64encode(buffer.getvalue()).decode()
     return {"src": f"data:{_MIMES[kind]};base64,{encoded}", "alt": alt, "caption": caption}

@@ -182,7 +182,8 @@ def check_floor(
         "the 99 other classes are missing": -.901 * math.log(.901),
         "the right class is missing": -99 * .001 * math.log(.001),
         "there are 99 other classes, not one": -.901 * math.log(.901) - .001 * math.log(.001),
-        "there are 99 other classes, and each gets a hundredth of the .1": .78465,
+        "there are 99 other classes, and each gets a hundredth of the .1":
+            -.9 * math.log(.9) - .1 * math.log(.1 / 99),
         "with smoothed labels no network gets as low as 0": 0.,
         "that is the loss of guessing": math.log(100),
     }
